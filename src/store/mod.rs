@@ -1,0 +1,153 @@
+//! Where events and deliveries are kept: a trait with the operations that the program needs, and what stands behind it.
+//!
+//! Promises: an [`Appended`] exists only after the commit that holds the event and its deliveries was synced. Each
+//! operation that writes says when it resolves. One writer thread owns all writes and takes everything that waits into one
+//! transaction (group commit); a failed sync poisons the store for good. The store knows names of targets, not targets.
+
+mod commit;
+pub mod conformance;
+pub mod memory;
+pub mod record;
+pub mod sqlite;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::delivery::{DeadReason, DeliveryId};
+use crate::event::EventId;
+use crate::name::{ContentHash, Revision, TargetName};
+
+pub use commit::{Pending, Promise, Receipt};
+pub use record::{
+    Append, Appended, Attempt, AttemptResult, Body, Change, Counts, DeadLetter, DeadSelection,
+    DeliveryRecord, DeliveryState, EventFilter, EventPage, EventRecord, EventState, Fate, Identity,
+    NewDelivery, Page, Ready, Replay, Settle, Settled, Stats,
+};
+
+/// Why an operation was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Over `store.max_size`, or the disk is nearly full: new events are refused, settling still works.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// More waits to be committed than can be in two seconds.
+    #[error("commits are behind")]
+    Behind,
+    /// A write or sync failed in a way that leaves doubt. The process must end with exit code 74.
+    #[error("the store failed and must be reopened: {0}")]
+    Poisoned(String),
+    /// A read failed or took longer than five seconds.
+    #[error("reading failed: {0}")]
+    Read(String),
+    /// A stored body does not match its checksum.
+    #[error("the stored body of event {0} is damaged")]
+    Damaged(EventId),
+    /// There is no such thing.
+    #[error("not found")]
+    NotFound,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// How the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It accepts events.
+    Writable,
+    /// It settles, but accepts no events.
+    Full,
+    /// It is done for; the process must end.
+    Poisoned,
+}
+
+/// What keeps events and deliveries. Operations that return [`Pending`] are queued at once, in order of calling, and
+/// resolve after the commit; dropping the `Pending` does not cancel them.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Stores an event with its deliveries, or finds that it is a repeat. Resolves once it is on stable storage (for a
+    /// duplicate: once the first copy is). Fails fast with `Full`, `Behind` or `Poisoned`.
+    fn append(&self, event: Append) -> Pending<Appended>;
+
+    /// Records an attempt and what follows for its delivery, in one transaction. A settle of a delivery that is no longer
+    /// pending (dropped or buried meanwhile) records the attempt and changes nothing else. Never refused for space.
+    fn settle(&self, settle: Settle) -> Pending<Settled>;
+
+    /// Makes new deliveries of a stored event, at the tail of their order.
+    fn replay(&self, replay: Replay) -> Pending<Vec<Ready>>;
+
+    /// Reopens dead letters: pending again, due now, age from now, attempts kept counting. Resolves with how many.
+    fn reopen(&self, selection: DeadSelection, now: Timestamp) -> Pending<u64>;
+
+    /// Drops dead letters for good (reason `dropped`); they stay in the history. Resolves with how many.
+    fn drop_dead(&self, selection: DeadSelection, now: Timestamp) -> Pending<u64>;
+
+    /// Buries pending deliveries of a target, those whose age began at or before `older_than` only if that is given, and
+    /// none of `except` (those in flight). In several short transactions; resolves with how many once all are done.
+    fn bury(
+        &self,
+        target: TargetName,
+        reason: DeadReason,
+        older_than: Option<Timestamp>,
+        except: Vec<DeliveryId>,
+        now: Timestamp,
+    ) -> Pending<u64>;
+
+    /// Pauses or resumes a target by name. Durable once it resolves.
+    fn set_paused(&self, target: TargetName, paused: bool) -> Pending<()>;
+
+    /// Records a revision's text. The same text as the latest keeps its number; otherwise the next number is given.
+    fn add_revision(&self, text: Arc<str>, hash: ContentHash, now: Timestamp) -> Pending<Revision>;
+
+    /// The deliveries of `target` that are nearest due, at most `limit`, by (due, id): only unordered ones and the first
+    /// pending one of each order key. `after` continues behind a place that was returned before.
+    fn due(
+        &self,
+        target: &TargetName,
+        after: Option<(Timestamp, DeliveryId)>,
+        limit: usize,
+    ) -> Pending<Vec<Ready>>;
+
+    /// The envelope, matched rules and body of a stored event; the body's checksum is checked.
+    fn body(&self, event: EventId) -> Pending<Body>;
+
+    /// Every target with pending deliveries or that is paused, whether the configuration has it or not.
+    fn stats(&self) -> Pending<Stats>;
+
+    /// Events by filter, newest first, without bodies.
+    fn events(&self, filter: EventFilter, page: Page) -> Pending<EventPage>;
+
+    /// One event with its deliveries and their attempts.
+    fn event(&self, id: EventId) -> Pending<(EventRecord, Vec<(DeliveryRecord, Vec<Attempt>)>)>;
+
+    /// Dead letters by selection, newest first.
+    fn dead_letters(&self, selection: DeadSelection, page: Page) -> Pending<Vec<DeadLetter>>;
+
+    /// The text of a revision.
+    fn revision(&self, number: u64) -> Pending<(Revision, Arc<str>, Timestamp)>;
+
+    /// How it is, from memory.
+    fn health(&self) -> Health;
+
+    /// Resolves when the store is poisoned, with the reason.
+    fn poisoned(&self) -> Pending<String>;
+
+    /// Durability facts, for `status`: file system, engine, sync settings as read back.
+    fn facts(&self) -> Vec<(&'static str, String)>;
+
+    /// Commits what is queued and closes; later operations answer `Closed`.
+    fn close(&self) -> Pending<()>;
+}
+
+/// What the store is told about its bounds. A reload may change them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most bytes on disk.
+    pub max_size: u64,
+    /// How long delivered history is kept.
+    pub retention: Duration,
+}
+
+/// How long dead letters and quarantined events are kept.
+pub const DEAD_RETENTION: Duration = Duration::from_secs(30 * 86_400);

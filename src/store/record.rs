@@ -1,0 +1,388 @@
+//! What goes into a store and what comes out. These are working types; the forms on disk are the engine's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::clock::Timestamp;
+use crate::delivery::{DeadReason, DeliveryId};
+use crate::event::{Envelope, EventId};
+use crate::name::{RuleName, TargetName};
+
+use super::Receipt;
+
+/// What makes two requests the same event, within a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// What must agree. Two identities are equal if their digests are.
+    pub key: IdentityKey,
+    /// How long after the first a repeat is one.
+    pub window: Duration,
+}
+
+/// The two ways of being the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentityKey {
+    /// Source, event name, call or chat id and agent id; the text joins them unambiguously. A repeat may have another
+    /// body (`Revised`).
+    Id(String),
+    /// Source and body: a repeat is always a duplicate.
+    Body {
+        /// SHA-256 over the source's name, a zero byte and the body.
+        digest: [u8; 32],
+    },
+}
+
+/// A new event.
+#[derive(Debug)]
+pub struct Append {
+    /// Everything but the body.
+    pub envelope: Arc<Envelope>,
+    /// The exact bytes.
+    pub body: Bytes,
+    /// What the plan came to.
+    pub state: EventState,
+    /// The rules that matched.
+    pub rules: Vec<RuleName>,
+    /// The number of the revision that routed it.
+    pub revision: u64,
+    /// Its deliveries; empty unless routed.
+    pub deliveries: Vec<NewDelivery>,
+    /// What a repeat is told by; none with `dedupe: off`. Every event is looked up, but only routed, ignored and revised
+    /// ones are remembered: unrouted and quarantined events suppress nothing.
+    pub identity: Option<Identity>,
+}
+
+/// A delivery to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Where to.
+    pub target: TargetName,
+    /// Its place in the target's order.
+    pub order_key: Option<Arc<str>>,
+}
+
+/// What became of an event on arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventState {
+    /// It has deliveries.
+    Routed,
+    /// No rule matched.
+    Unrouted,
+    /// A rule said `ignore`.
+    Ignored,
+    /// A repeat of an earlier event with another body: stored, not delivered. Only the store finds this.
+    Revised {
+        /// The first of its kind in the window.
+        of: EventId,
+    },
+    /// Authentic but unreadable.
+    Quarantined {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl EventState {
+    /// Its name in the API and in filters.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Routed => "routed",
+            Self::Unrouted => "unrouted",
+            Self::Ignored => "ignored",
+            Self::Revised { .. } => "revised",
+            Self::Quarantined { .. } => "quarantined",
+        }
+    }
+}
+
+/// The answer to an append.
+#[derive(Debug)]
+pub struct Appended {
+    /// The proof.
+    pub receipt: Receipt,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of an append.
+#[derive(Debug)]
+pub enum Fate {
+    /// Stored; these of its deliveries may go out now (heads of their order key, and unordered ones).
+    Stored(Vec<Ready>),
+    /// A repeat with the same body: counted on the first.
+    Duplicate {
+        /// The first.
+        of: EventId,
+    },
+    /// A repeat with another body: stored, no deliveries.
+    Revised {
+        /// The first.
+        of: EventId,
+    },
+}
+
+/// A delivery that may go out once it is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Its event.
+    pub event: EventId,
+    /// Where to.
+    pub target: TargetName,
+    /// When.
+    pub due: Timestamp,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When its age began.
+    pub age_from: Timestamp,
+    /// Its place in the target's order.
+    pub order_key: Option<Arc<str>>,
+    /// Whether a person asked for it.
+    pub replay: bool,
+}
+
+/// An attempt and what follows.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// What was tried. None if there was nothing to try (the target was removed, the body is damaged).
+    pub attempt: Option<Attempt>,
+    /// What follows.
+    pub change: Change,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What follows for a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is delivered.
+    Delivered,
+    /// It is due again.
+    Again(Timestamp),
+    /// It is a dead letter.
+    Dead(DeadReason),
+}
+
+/// The answer to a settle.
+#[derive(Debug)]
+pub struct Settled {
+    /// Whether the delivery was still pending, so that the change counts.
+    pub applied: bool,
+    /// The next delivery of the same order key, if this one's end let it go.
+    pub next: Option<Ready>,
+}
+
+/// One try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Counts from 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// What it came to.
+    pub result: AttemptResult,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What happened, for a person: never a secret, never payload text of ours.
+    pub detail: String,
+    /// The beginning of the answer's body, at most 4 KiB, lossily decoded.
+    pub answer: Option<String>,
+}
+
+/// What a try came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptResult {
+    /// The target has it.
+    Accepted,
+    /// It is tried again.
+    Retry,
+    /// It is not.
+    Rejected,
+}
+
+/// New deliveries of a stored event.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Which event.
+    pub event: EventId,
+    /// Where to.
+    pub deliveries: Vec<NewDelivery>,
+    /// The revision that planned them.
+    pub revision: u64,
+    /// When: also where their age begins.
+    pub now: Timestamp,
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeadSelection {
+    /// Only these; empty means all that the other members select.
+    pub ids: Vec<DeliveryId>,
+    /// Only of this target.
+    pub target: Option<TargetName>,
+    /// Only with this reason.
+    pub reason: Option<DeadReason>,
+    /// Only of this event.
+    pub event: Option<EventId>,
+}
+
+/// A dead letter, listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The delivery.
+    pub delivery: DeliveryRecord,
+    /// Its event.
+    pub event: EventId,
+    /// The event's name.
+    pub event_name: Option<String>,
+    /// The call or chat.
+    pub subject: Option<String>,
+    /// The last attempt's detail.
+    pub detail: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// With this name.
+    pub name: Option<String>,
+    /// Of this agent.
+    pub agent_id: Option<String>,
+    /// Of this call or chat.
+    pub subject: Option<String>,
+    /// With a delivery to this target.
+    pub target: Option<String>,
+    /// In this state: `routed`, `unrouted`, `ignored`, `revised`, `quarantined`, or of a delivery: `pending`, `delivered`,
+    /// `dead`.
+    pub state: Option<String>,
+    /// Arrived at or after.
+    pub since: Option<Timestamp>,
+    /// Arrived before.
+    pub until: Option<Timestamp>,
+}
+
+/// Which part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// At most so many: 1 to 1,000.
+    pub limit: usize,
+    /// Only what comes after this cursor of an earlier page.
+    pub after: Option<String>,
+}
+
+/// A part of the events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventPage {
+    /// Newest first, each with its deliveries.
+    pub events: Vec<(EventRecord, Vec<DeliveryRecord>)>,
+    /// The cursor of the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// An event as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// Everything but the body.
+    pub envelope: Arc<Envelope>,
+    /// The body's length in bytes.
+    pub body_len: u64,
+    /// What became of it.
+    pub state: EventState,
+    /// The rules that matched.
+    pub rules: Vec<RuleName>,
+    /// The revision that routed it.
+    pub revision: u64,
+    /// How often it was sent again with the same body.
+    pub duplicates: u64,
+}
+
+/// A delivery as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where to.
+    pub target: TargetName,
+    /// How it is.
+    pub state: DeliveryState,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its age began.
+    pub age_from: Timestamp,
+    /// Its place in the target's order.
+    pub order_key: Option<Arc<str>>,
+    /// Whether a person asked for it.
+    pub replay: bool,
+}
+
+/// How a delivery is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It waits or is under way.
+    Pending {
+        /// When it is due.
+        due: Timestamp,
+    },
+    /// The target has it.
+    Delivered {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// It ended without success.
+    Dead {
+        /// Why.
+        reason: DeadReason,
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// A stored event with its body.
+#[derive(Debug, Clone)]
+pub struct Body {
+    /// Everything but the body.
+    pub envelope: Arc<Envelope>,
+    /// The rules that matched on arrival.
+    pub rules: Vec<RuleName>,
+    /// What became of it on arrival.
+    pub state: EventState,
+    /// The revision that routed it.
+    pub revision: u64,
+    /// The exact bytes, checked.
+    pub body: Bytes,
+}
+
+/// What the store counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Per target.
+    pub targets: Vec<(TargetName, Counts)>,
+    /// Quarantined events that are listed.
+    pub quarantined: u64,
+    /// Events that are listed.
+    pub events: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// What the store counts of one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Deliveries that wait or are under way.
+    pub pending: u64,
+    /// Where the age of the oldest of them began.
+    pub oldest_pending: Option<Timestamp>,
+    /// Dead letters that are listed.
+    pub dead: u64,
+    /// Whether a person paused it.
+    pub paused: bool,
+}

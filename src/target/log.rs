@@ -1,0 +1,1 @@
+//! `kind: log`: one JSON line per delivery on standard output, for trying rules out.

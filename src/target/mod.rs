@@ -1,0 +1,121 @@
+//! Targets: what goes out to whom, and what the answers mean. A kind is one file; I/O is in `client` and `log`.
+
+pub mod client;
+mod http;
+mod log;
+mod request;
+mod sign;
+mod slack;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::delivery::{Outcome, Overrides, Rate, RetryPolicy};
+use crate::event::Event;
+use crate::name::{RuleName, TargetName};
+use crate::path::Path;
+use crate::telemetry::AttemptLabel;
+
+pub use client::{CaError, Client};
+pub use http::{Body, HeaderTemplate, HttpTarget, Method};
+pub use request::{RenderFailure, Request};
+pub use sign::Sign;
+pub use slack::{Blocks, SlackTarget};
+
+/// A named destination, complete and checked.
+#[derive(Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: TargetName,
+    /// What it is.
+    pub kind: Kind,
+    /// The total deadline of an attempt.
+    pub timeout: Duration,
+    /// Most attempts at once.
+    pub concurrency: NonZeroU32,
+    /// Most attempts per time.
+    pub rate: Option<Rate>,
+    /// How failures are retried.
+    pub retry: RetryPolicy,
+    /// Statuses that are treated otherwise.
+    pub overrides: Overrides,
+    /// What deliveries wait for one another by.
+    pub order_by: Option<Path>,
+    /// Hash of the definition as the configuration gives it, values put in: a change closes the circuit.
+    pub fingerprint: u64,
+}
+
+/// What a target is.
+#[derive(Debug)]
+pub enum Kind {
+    /// Any HTTP endpoint.
+    Http(Box<HttpTarget>),
+    /// A Slack incoming webhook.
+    Slack(Box<SlackTarget>),
+    /// One JSON line per delivery on standard output.
+    Log,
+}
+
+/// What an attempt must know beside its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptInfo {
+    /// Counts from 1.
+    pub number: u32,
+    /// Whether a person asked for the delivery.
+    pub replay: bool,
+    /// The time, for signatures.
+    pub now: Timestamp,
+}
+
+/// What an attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What follows from it.
+    pub outcome: Outcome,
+    /// For the metrics.
+    pub label: AttemptLabel,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What happened, for a person: no secret, no payload text of ours.
+    pub detail: String,
+    /// The beginning of the answer's body, at most 4 KiB.
+    pub answer: Option<String>,
+}
+
+impl Target {
+    /// The request that would go out. Pure.
+    pub fn render(
+        &self,
+        _event: &Event,
+        _rules: &[RuleName],
+        _info: AttemptInfo,
+    ) -> Result<Request, RenderFailure> {
+        todo!()
+    }
+
+    /// `http`, `slack` or `log`.
+    pub fn kind_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Http(_) => "http",
+            Kind::Slack(_) => "slack",
+            Kind::Log => "log",
+        }
+    }
+
+    /// Where it sends, for people: `https://crm.example.com`, never more of an address than its origin.
+    pub fn shown_address(&self) -> String {
+        todo!()
+    }
+}
+
+/// Makes one attempt: renders, sends, judges. Never panics on what a target does; ends within the target's timeout.
+pub async fn attempt(
+    _target: &Arc<Target>,
+    _event: &Event,
+    _rules: &[RuleName],
+    _info: AttemptInfo,
+) -> Report {
+    todo!()
+}

@@ -1,0 +1,1 @@
+//! Filters beyond minijinja's own.
