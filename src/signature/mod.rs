@@ -6,6 +6,9 @@
 pub mod retell;
 pub mod standard;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use bytes::Bytes;
