@@ -1,0 +1,173 @@
+//! Why an event goes where it goes: the engine behind `hookswitch explain` and `POST /api/v1/explain`.
+//!
+//! It runs what ingress and dispatch run (the reader, the plan, the rendering of requests) and tells what they would do.
+//! It promises to send nothing, to store nothing, and to show no secret: of an address it shows the origin, of a
+//! configured header the name. It does not guess what a target would answer, nor whether a source would accept the
+//! request: signatures are not looked at.
+
+mod request;
+mod text;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::config::Snapshot;
+use crate::event::{Envelope, Event, EventId, Intake, Pairs, RequestParts, Unreadable};
+use crate::name::{RuleName, SourceName, TargetName};
+use crate::rule::{Disposition, Effect, Flow, Plan, PredicateTrace, Rule, RuleOutcome, RuleTrace};
+use crate::signature::Check;
+
+pub use request::{BODY_SHOWN_MAX, ExplainedRequest};
+
+/// Everything about one event under one snapshot.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// `routed`, `ignored`, `unrouted`, `quarantined`.
+    pub disposition: String,
+    /// Why it is quarantined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether its targets come from `fallback`.
+    pub fallback: bool,
+    /// Per rule, in file order; none of a quarantined event, which no rule is asked about.
+    pub rules: Vec<ExplainedRule>,
+    /// The requests that would go out, secrets masked.
+    pub requests: Vec<ExplainedRequest>,
+}
+
+/// One rule's account, and what the rule is for.
+#[derive(Debug, Serialize)]
+pub struct ExplainedRule {
+    /// The rule.
+    pub rule: RuleName,
+    /// What became of it.
+    pub outcome: RuleOutcome,
+    /// Its predicates; empty for a rule without a condition or one that was not looked at.
+    pub predicates: Vec<PredicateTrace>,
+    /// The targets that it sends to.
+    pub to: Vec<TargetName>,
+    /// Whether it says `ignore`.
+    pub ignore: bool,
+    /// Whether later rules are not looked at once it matched.
+    pub stop: bool,
+}
+
+/// What a body that never arrived is to be taken for.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// The source that would have received it; the first of the file if none is given.
+    pub source: Option<SourceName>,
+    /// Headers of its request, names in lower case.
+    pub headers: Pairs,
+    /// Query parameters of its request, percent-decoded.
+    pub query: Pairs,
+}
+
+/// Explains `event`, which the snapshot's reader must have read.
+pub fn explain(snapshot: &Snapshot, event: &Event, now: Timestamp) -> Explanation {
+    let plan = snapshot.rules.plan(event);
+    let rules = explained_rules(snapshot.rules.rules(), snapshot.rules.trace(event));
+    let (disposition, planned) = match &plan.disposition {
+        Disposition::Routed(planned) => ("routed", planned.as_slice()),
+        Disposition::Ignored => ("ignored", [].as_slice()),
+        Disposition::Unrouted => ("unrouted", [].as_slice()),
+    };
+    let requests = planned
+        .iter()
+        .map(|delivery| request::explained(snapshot, event, &plan.rules, delivery, now))
+        .collect();
+    Explanation {
+        disposition: disposition.to_owned(),
+        reason: None,
+        fallback: by_fallback(&plan),
+        rules,
+        requests,
+    }
+}
+
+/// Explains a body as if it arrived now.
+pub fn explain_sample(
+    snapshot: &Snapshot,
+    body: Bytes,
+    sample: Sample,
+    now: Timestamp,
+) -> Explanation {
+    let source =
+        sample.source.or_else(|| snapshot.sources.first().map(|source| source.name.clone()));
+    let Some(source) = source else { return no_source() };
+    // Nothing is checked, on purpose: what is explained here was never received, and is not kept.
+    let Ok(verified) = Check::Unsigned.verify(&source, body, &[], now) else { return no_source() };
+    let id = EventId::new(now, [0; 10]);
+    let read = snapshot.rules.reader().read(
+        verified,
+        id,
+        RequestParts::default(),
+        sample.headers,
+        sample.query,
+    );
+    match read {
+        Intake::Readable(event) => explain(snapshot, &event, now),
+        Intake::Quarantined { reason, .. } => quarantined(&reason),
+    }
+}
+
+/// Explains a stored event as if it were planned now. Of the headers of its request only those that are stored are left,
+/// so a condition on another finds nothing here.
+pub fn explain_stored(
+    snapshot: &Snapshot,
+    envelope: &Envelope,
+    body: &Bytes,
+    now: Timestamp,
+) -> Explanation {
+    match snapshot.rules.reader().reread(envelope, body) {
+        Ok(event) => explain(snapshot, &event, now),
+        Err(reason) => quarantined(&reason),
+    }
+}
+
+/// Explains an event that rules cannot look at.
+pub fn quarantined(reason: &Unreadable) -> Explanation {
+    unasked(reason.to_string())
+}
+
+fn no_source() -> Explanation {
+    unasked("the configuration has no source that could receive it".to_owned())
+}
+
+fn unasked(reason: String) -> Explanation {
+    Explanation {
+        disposition: "quarantined".to_owned(),
+        reason: Some(reason),
+        fallback: false,
+        rules: Vec::new(),
+        requests: Vec::new(),
+    }
+}
+
+/// A plan that names targets although no rule matched has them from `fallback`.
+fn by_fallback(plan: &Plan) -> bool {
+    plan.rules.is_empty() && matches!(plan.disposition, Disposition::Routed(_))
+}
+
+/// Joins each rule with its trace; there is one for each, in file order.
+fn explained_rules(rules: &[Rule], traces: Vec<RuleTrace>) -> Vec<ExplainedRule> {
+    rules
+        .iter()
+        .zip(traces)
+        .map(|(rule, trace)| ExplainedRule {
+            rule: trace.rule,
+            outcome: trace.outcome,
+            predicates: trace.predicates,
+            to: match &rule.effect {
+                Effect::Send(targets) => targets.clone(),
+                Effect::Ignore => Vec::new(),
+            },
+            ignore: rule.effect == Effect::Ignore,
+            stop: rule.flow == Flow::Stop,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
