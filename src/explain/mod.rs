@@ -169,5 +169,3 @@ fn explained_rules(rules: &[Rule], traces: Vec<RuleTrace>) -> Vec<ExplainedRule>
         .collect()
 }
 
-#[cfg(test)]
-mod tests;
