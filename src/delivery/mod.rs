@@ -1,11 +1,14 @@
 //! What becomes of a delivery after an attempt: a pure step, and the pure parts of pacing a target.
 //!
-//! Nothing here reads a clock or rolls dice: time and chance are arguments, so years can be simulated in a test.
+//! Nothing here reads a clock or rolls dice: time and chance are arguments, so years can be simulated in a test. What is
+//! due when, and who may go, is `dispatch`'s business; here stands only what follows from what.
 
 mod circuit;
 mod pace;
 mod reply;
 mod retry;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -13,10 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-pub use circuit::{Circuit, CircuitState};
+pub use circuit::{
+    Circuit, CircuitState, FAILURES_TO_OPEN, GONE_PAUSE, PROBE_INTERVAL_MAX, PROBE_INTERVAL_MIN,
+    Turn,
+};
 pub use pace::{Bucket, Rate, RateError};
 pub use reply::{Overrides, RETRY_AFTER_MAX, StatusRange, classify, retry_after};
-pub use retry::{RetryPolicy, RetryPolicyError, State, Transition, step};
+pub use retry::{RetryPolicy, RetryPolicyError, State, Transition, backoff, step};
 
 /// The id of a delivery, given by the store; grows with arrival, replays included.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -43,6 +49,18 @@ pub enum Outcome {
     },
     /// It will not work.
     Reject(DeadReason),
+}
+
+impl Outcome {
+    /// Whether it speaks against the target as a whole: no answer, an answer that is retried, a redirect, a 410. A target
+    /// that is busy, or that refuses this one delivery, is alive; what was never sent says nothing.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Accepted => false,
+            Self::Retry { busy, .. } => !busy,
+            Self::Reject(reason) => matches!(reason, DeadReason::Redirect | DeadReason::Gone),
+        }
+    }
 }
 
 /// Why a delivery ended without success.

@@ -49,8 +49,7 @@ impl RetryPolicy {
         if max < initial {
             return Err(RetryPolicyError::MaxBelowInitial);
         }
-        if give_up_after < Duration::from_secs(1)
-            || give_up_after > Duration::from_secs(365 * 86_400)
+        if give_up_after < Duration::from_secs(1) || give_up_after > Duration::from_hours(365 * 24)
         {
             return Err(RetryPolicyError::GiveUp);
         }
@@ -102,12 +101,37 @@ pub enum Transition {
 }
 
 /// What `outcome` does to a delivery in `state` at `now`. `fraction` in `0.0..1.0` is the dice for the jitter.
+///
+/// A wait is [`backoff`] or until the target's own `not_before`, whichever is later. Age alone ends nothing: only a failure
+/// does, so a slow target loses no delivery for being slow.
 pub fn step(
-    _state: State,
-    _outcome: &Outcome,
-    _now: Timestamp,
-    _fraction: f64,
-    _policy: &RetryPolicy,
+    state: State,
+    outcome: &Outcome,
+    now: Timestamp,
+    fraction: f64,
+    policy: &RetryPolicy,
 ) -> Transition {
-    todo!()
+    match outcome {
+        Outcome::Accepted => Transition::Done,
+        Outcome::Reject(reason) => Transition::Bury(*reason),
+        Outcome::Retry { .. } if now.since(state.age_from) >= policy.give_up_after => {
+            Transition::Bury(DeadReason::Expired)
+        }
+        Outcome::Retry { not_before, .. } => {
+            let own = now.plus(backoff(state.attempts, fraction, policy));
+            Transition::Again { at: not_before.map_or(own, |asked| own.max(asked)) }
+        }
+    }
+}
+
+/// The wait after the failure of attempt number `attempts`: `initial · factor^(attempts - 1)`, at most `max`, and then
+/// moved by up to 20 % either way, so what failed together does not come back together. Never above 1.2 · `max`.
+pub fn backoff(attempts: u32, fraction: f64, policy: &RetryPolicy) -> Duration {
+    const JITTER: f64 = 0.2;
+    let grown = policy.initial.as_secs_f64() * policy.factor.powf(f64::from(attempts.max(1) - 1));
+    // Far attempts are infinitely long here, which `min` puts right.
+    let wait = grown.min(policy.max.as_secs_f64());
+    let dice = if fraction.is_nan() { 0.5 } else { fraction.clamp(0.0, 1.0) };
+    let moved = wait * (1.0 - JITTER + 2.0 * JITTER * dice);
+    Duration::try_from_secs_f64(moved).unwrap_or(Duration::MAX)
 }
