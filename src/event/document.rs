@@ -1,5 +1,7 @@
 //! The whole body as a tree, for general paths and templates.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 /// Why a body cannot be looked at. It names a place, never the text found there.
@@ -40,10 +42,10 @@ pub enum Unreadable {
     },
 }
 
-/// A parsed body. Numbers keep their literal, members their order; depth is at most 128.
+/// A parsed body. Numbers keep their literal, members their order; depth is at most 128. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Document {
-    value: Value,
+    value: Arc<Value>,
 }
 
 impl Document {
@@ -55,5 +57,10 @@ impl Document {
     /// The document.
     pub fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// The document, to be held on to: templates look into it in place.
+    pub fn shared(&self) -> Arc<Value> {
+        Arc::clone(&self.value)
     }
 }
