@@ -168,4 +168,3 @@ fn explained_rules(rules: &[Rule], traces: Vec<RuleTrace>) -> Vec<ExplainedRule>
         })
         .collect()
 }
-
