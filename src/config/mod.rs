@@ -5,6 +5,7 @@
 
 mod document;
 mod env;
+mod inputs;
 mod lower;
 mod position;
 mod problem;
@@ -24,6 +25,7 @@ use crate::signature::Check;
 use crate::target::Target;
 
 pub use env::{Environment, MapEnvironment, ProcessEnvironment};
+pub use inputs::Inputs;
 pub use problem::{Level, Problem, Problems, Style};
 pub use published::Published;
 pub use schema::schema;
@@ -48,8 +50,8 @@ pub struct Snapshot {
     pub rules: RuleSet,
     /// What is legal but unwise.
     pub warnings: Problems,
-    /// Every file that `${file:…}` or `ca_file` named, so that a reload can watch them.
-    pub files: Vec<PathBuf>,
+    /// What it was made from, so that a reload can tell whether anything changed.
+    pub inputs: Inputs,
 }
 
 /// Everything of the configuration that is not a source, target or rule.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Inputs;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
@@ -31,10 +33,12 @@ pub struct Problem {
 pub struct Problems {
     /// The file's name as the user gave it.
     pub file: String,
-    /// The text, for showing lines of it.
+    /// The text, for showing lines of it: every character that could belong to a secret is masked.
     pub text: String,
     /// The problems, in file order.
     pub list: Vec<Problem>,
+    /// What was read before it was refused, so that a reload can tell whether anything changed since.
+    pub inputs: Inputs,
 }
 
 /// How problems are shown.
