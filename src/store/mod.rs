@@ -15,15 +15,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::delivery::{DeadReason, DeliveryId};
+use crate::delivery::DeliveryId;
 use crate::event::EventId;
 use crate::name::{ContentHash, Revision, TargetName};
 
 pub use commit::{Pending, Promise, Receipt};
 pub use record::{
-    Append, Appended, Attempt, AttemptResult, Body, Change, Counts, DeadLetter, DeadSelection,
-    DeliveryRecord, DeliveryState, EventFilter, EventPage, EventRecord, EventState, Fate, Identity,
-    NewDelivery, Page, Ready, Replay, Settle, Settled, Stats,
+    Append, Appended, Attempt, AttemptResult, Body, Bury, Change, Counts, DeadLetter,
+    DeadSelection, DeliveryRecord, DeliveryState, EventFilter, EventPage, EventRecord, EventState,
+    Fate, Identity, NewDelivery, Page, Ready, Replay, Settle, Settled, Stats, Tried,
 };
 
 /// Why an operation was not done.
@@ -47,6 +47,9 @@ pub enum StoreError {
     /// There is no such thing.
     #[error("not found")]
     NotFound,
+    /// A page was asked for behind a cursor that no listing gave.
+    #[error("not a cursor of this listing: pass on what an earlier page gave, unchanged")]
+    Cursor,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -80,19 +83,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Reopens dead letters: pending again, due now, age from now, attempts kept counting. Resolves with how many.
     fn reopen(&self, selection: DeadSelection, now: Timestamp) -> Pending<u64>;
 
-    /// Drops dead letters for good (reason `dropped`); they stay in the history. Resolves with how many.
+    /// Drops dead letters for good (reason `dropped`): they are no longer listed or counted as dead, but stay in the
+    /// history. Resolves with how many.
     fn drop_dead(&self, selection: DeadSelection, now: Timestamp) -> Pending<u64>;
 
-    /// Buries pending deliveries of a target, those whose age began at or before `older_than` only if that is given, and
-    /// none of `except` (those in flight). In several short transactions; resolves with how many once all are done.
-    fn bury(
-        &self,
-        target: TargetName,
-        reason: DeadReason,
-        older_than: Option<Timestamp>,
-        except: Vec<DeliveryId>,
-        now: Timestamp,
-    ) -> Pending<u64>;
+    /// Buries pending deliveries of a target, in several short transactions. Resolves with how many once all are done.
+    fn bury(&self, bury: Bury) -> Pending<u64>;
 
     /// Pauses or resumes a target by name. Durable once it resolves.
     fn set_paused(&self, target: TargetName, paused: bool) -> Pending<()>;
@@ -112,19 +108,19 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The envelope, matched rules and body of a stored event; the body's checksum is checked.
     fn body(&self, event: EventId) -> Pending<Body>;
 
-    /// Every target with pending deliveries or that is paused, whether the configuration has it or not.
+    /// Every target with pending deliveries or dead letters, or that is paused, whether the configuration has it or not.
     fn stats(&self) -> Pending<Stats>;
 
     /// Events by filter, newest first, without bodies.
     fn events(&self, filter: EventFilter, page: Page) -> Pending<EventPage>;
 
     /// One event with its deliveries and their attempts.
-    fn event(&self, id: EventId) -> Pending<(EventRecord, Vec<(DeliveryRecord, Vec<Attempt>)>)>;
+    fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)>;
 
-    /// Dead letters by selection, newest first.
+    /// Dead letters by selection, the last to die first. The cursor behind one is [`DeadLetter::cursor`].
     fn dead_letters(&self, selection: DeadSelection, page: Page) -> Pending<Vec<DeadLetter>>;
 
-    /// The text of a revision.
+    /// The text of a revision. Texts that no stored event refers to may be gone, but never the latest.
     fn revision(&self, number: u64) -> Pending<(Revision, Arc<str>, Timestamp)>;
 
     /// How it is, from memory.
@@ -135,6 +131,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Durability facts, for `status`: file system, engine, sync settings as read back.
     fn facts(&self) -> Vec<(&'static str, String)>;
+
+    /// A reload changed the bounds; they hold from the next commit on.
+    fn set_bounds(&self, bounds: Bounds);
 
     /// Commits what is queued and closes; later operations answer `Closed`.
     fn close(&self) -> Pending<()>;
@@ -150,4 +149,4 @@ pub struct Bounds {
 }
 
 /// How long dead letters and quarantined events are kept.
-pub const DEAD_RETENTION: Duration = Duration::from_secs(30 * 86_400);
+pub const DEAD_RETENTION: Duration = Duration::from_hours(30 * 24);

@@ -111,9 +111,9 @@ pub struct Appended {
 pub enum Fate {
     /// Stored; these of its deliveries may go out now (heads of their order key, and unordered ones).
     Stored(Vec<Ready>),
-    /// A repeat with the same body: counted on the first.
+    /// A repeat with the same body: counted on the event that has that body.
     Duplicate {
-        /// The first.
+        /// The event with that body: the first, or a revised one.
         of: EventId,
     },
     /// A repeat with another body: stored, no deliveries.
@@ -220,6 +220,21 @@ pub struct Replay {
     pub now: Timestamp,
 }
 
+/// Which pending deliveries to give up.
+#[derive(Debug, Clone)]
+pub struct Bury {
+    /// Of which target.
+    pub target: TargetName,
+    /// Why. With `dropped` they go straight to the history.
+    pub reason: DeadReason,
+    /// Only those whose age began then or before.
+    pub older_than: Option<Timestamp>,
+    /// Not these: they are in flight.
+    pub except: Vec<DeliveryId>,
+    /// When.
+    pub now: Timestamp,
+}
+
 /// Which dead letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeadSelection {
@@ -248,6 +263,24 @@ pub struct DeadLetter {
     pub detail: Option<String>,
 }
 
+impl DeadLetter {
+    /// The cursor for what comes after this one.
+    pub fn cursor(&self) -> String {
+        let ended = match self.delivery.state {
+            DeliveryState::Pending { due: at }
+            | DeliveryState::Delivered { at }
+            | DeliveryState::Dead { at, .. } => at,
+        };
+        format!("{}-{}", ended.millis(), self.delivery.id)
+    }
+
+    /// Takes such a cursor apart again. Milliseconds may be negative, ids are not.
+    pub(in crate::store) fn place(cursor: &str) -> Option<(Timestamp, DeliveryId)> {
+        let (ended, id) = cursor.rsplit_once('-')?;
+        Some((Timestamp::from_millis(ended.parse().ok()?), DeliveryId(id.parse().ok()?)))
+    }
+}
+
 /// Which events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
@@ -266,6 +299,32 @@ pub struct EventFilter {
     pub since: Option<Timestamp>,
     /// Arrived before.
     pub until: Option<Timestamp>,
+}
+
+/// The states of a delivery that a filter can ask for.
+const DELIVERY_STATES: [&str; 3] = ["pending", "delivered", "dead"];
+
+impl EventFilter {
+    /// The state of the event itself that is asked for. One that there is not matches nothing.
+    pub(in crate::store) fn event_state(&self) -> Option<&str> {
+        self.state.as_deref().filter(|state| !DELIVERY_STATES.contains(state))
+    }
+
+    /// The state of a delivery that is asked for.
+    pub(in crate::store) fn delivery_state(&self) -> Option<&str> {
+        self.state.as_deref().filter(|state| DELIVERY_STATES.contains(state))
+    }
+
+    /// Whether the event must have a certain delivery.
+    pub(in crate::store) fn wants_delivery(&self) -> bool {
+        self.target.is_some() || self.delivery_state().is_some()
+    }
+
+    /// Whether a delivery is such a one: to the target, and in the state, if either is asked for.
+    pub(in crate::store) fn wants(&self, target: &TargetName, state: DeliveryState) -> bool {
+        self.target.as_deref().is_none_or(|wanted| wanted == target.as_str())
+            && self.delivery_state().is_none_or(|wanted| wanted == state.as_str())
+    }
 }
 
 /// Which part of a listing.
@@ -303,6 +362,9 @@ pub struct EventRecord {
     pub duplicates: u64,
 }
 
+/// The deliveries of an event, each with its attempts.
+pub type Tried = Vec<(DeliveryRecord, Vec<Attempt>)>;
+
 /// A delivery as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRecord {
@@ -322,6 +384,8 @@ pub struct DeliveryRecord {
     pub order_key: Option<Arc<str>>,
     /// Whether a person asked for it.
     pub replay: bool,
+    /// The revision that planned it: the event's, or for a replay the one that ran then.
+    pub revision: u64,
 }
 
 /// How a delivery is.
@@ -346,8 +410,23 @@ pub enum DeliveryState {
     },
 }
 
+impl DeliveryState {
+    /// Its name in the API and in filters.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Delivered { .. } => "delivered",
+            Self::Dead { .. } => "dead",
+        }
+    }
+}
+
 /// A stored event with its body.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the bytes are the body of the event, and so called everywhere"
+)]
 pub struct Body {
     /// Everything but the body.
     pub envelope: Arc<Envelope>,
