@@ -216,7 +216,7 @@ impl Service {
     /// it was, so it is looked into.
     async fn follow(&self, watch: &mut Option<Watch>, heard: &mut Heard) {
         let Some(mut watching) = watch.take() else { return };
-        let mut files = self.published.load().files.clone();
+        let mut files = self.published.load().inputs.files.clone();
         files.push(self.path.clone());
         let followed = blocking(move || {
             let more = watching.follow(files.iter().map(PathBuf::as_path));

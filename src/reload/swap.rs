@@ -42,7 +42,7 @@ impl Swap {
     pub(super) async fn check(&mut self, again: bool) {
         let running = self.parts.published.load();
         let path = self.parts.path.clone();
-        let files = running.files.clone();
+        let files = running.inputs.files.clone();
         let Some(seen) = blocking(move || Seen::look(&path, &files)).await else { return };
         if self.looked.is_none() && self.is_running(&seen, &running) {
             self.looked = Some(seen);
@@ -67,7 +67,7 @@ impl Swap {
             warn!(file = %self.parts.path.display(), "the configuration was read from {what}, so changes of it go unseen");
             return true;
         }
-        running.files.is_empty() && *seen.main() == Look::Content(running.revision.hash.0)
+        running.inputs.files.is_empty() && *seen.main() == Look::Content(running.revision.hash.0)
     }
 
     /// Loads, whether or not anything changed.
@@ -103,7 +103,7 @@ impl Swap {
     async fn try_load(&mut self) -> Result<Reloaded, ReloadError> {
         let running = self.parts.published.load();
         let parts = self.parts.clone();
-        let files = running.files.clone();
+        let files = running.inputs.files.clone();
         let read = blocking(move || read(&parts, files)).await;
         let Some((seen, loaded)) = read else {
             return Err(ReloadError::Refused(bug(&self.parts.path)));
@@ -115,9 +115,9 @@ impl Swap {
                 return Err(ReloadError::Refused(problems));
             }
         };
-        let seen = seen.narrowed(&snapshot.files);
+        let seen = seen.narrowed(&snapshot.inputs.files);
         let same_files = self.running.as_ref().is_some_and(|before| before.same_named(&seen));
-        if snapshot.text == running.text && (same_files || snapshot.files.is_empty()) {
+        if snapshot.text == running.text && (same_files || snapshot.inputs.files.is_empty()) {
             self.looked = Some(seen);
             return Ok(Reloaded::Unchanged(running.revision));
         }
@@ -211,8 +211,8 @@ fn read(parts: &Parts, mut files: Vec<std::path::PathBuf>) -> (Seen, Result<Snap
             );
         }
         match config::load(&parts.path, &*parts.environment, &parts.overrides) {
-            Ok(snapshot) if round < ROUNDS && !seen.covers(&snapshot.files) => {
-                files = snapshot.files;
+            Ok(snapshot) if round < ROUNDS && !seen.covers(&snapshot.inputs.files) => {
+                files = snapshot.inputs.files;
             }
             loaded => return (seen, loaded),
         }
@@ -230,7 +230,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 fn problem(path: &Path, text: String) -> Problems {
     let problem =
         Problem { level: Level::Error, path: String::new(), span: None, text, hint: None };
-    Problems { file: path.display().to_string(), text: String::new(), list: vec![problem] }
+    Problems { file: path.display().to_string(), list: vec![problem], ..Problems::default() }
 }
 
 fn bug(path: &Path) -> Problems {
