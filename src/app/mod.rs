@@ -1,0 +1,274 @@
+//! The program put together: opened in order, stopped in order.
+//!
+//! Everything that can refuse comes before anything that is seen from outside: the configuration, the store, the
+//! addresses. Traffic is served only once deliveries can be made. Stopping goes the other way round, and whatever is not
+//! done by then waits in the store for the next start.
+
+mod error;
+mod panic;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::admin;
+use crate::clock::Clock;
+use crate::config::{self, Environment, Overrides, Published, Snapshot};
+use crate::dispatch::{self, Dispatch, Post};
+use crate::ingress::{self, Ingress, Readiness};
+use crate::reload::{self, Reload};
+use crate::store::{Store, StoreError};
+use crate::tasks::Tasks;
+use crate::telemetry::Metrics;
+
+pub use error::{AppError, Purpose};
+pub use panic::log_panics;
+
+/// What is kept back of `shutdown_timeout` for ending tasks and closing the store.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// What stands above it.
+    pub overrides: Overrides,
+    /// Where `${…}` looks.
+    pub environment: Arc<dyn Environment>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// A store to use instead of the one in the data folder: for tests and benches.
+    pub store: Option<Arc<dyn Store>>,
+}
+
+/// The running program.
+#[derive(Debug)]
+pub struct App {
+    listen: SocketAddr,
+    admin: SocketAddr,
+    store: Arc<dyn Store>,
+    published: Published,
+    dispatch: Dispatch,
+    reload: Reload,
+    ingress: Ingress,
+    readiness: Readiness,
+    tasks: Tasks,
+}
+
+/// Both listeners, bound but not served.
+struct Listeners {
+    listen: TcpListener,
+    admin: TcpListener,
+}
+
+impl App {
+    /// Opens everything in order: configuration, store, listeners, dispatch. Ready when it returns.
+    pub async fn start(options: Options) -> Result<Self, AppError> {
+        outlive_file_size_limit();
+        let began = Instant::now();
+        let mut snapshot =
+            config::load(&options.config, &*options.environment, &options.overrides)?;
+        let metrics = Arc::new(Metrics::new());
+        let store = match &options.store {
+            Some(store) => Arc::clone(store),
+            None => open_store(&snapshot, &options.clock, &metrics)?,
+        };
+        let now = options.clock.now();
+        snapshot.revision =
+            store.add_revision(Arc::clone(&snapshot.text), snapshot.revision.hash, now).await?;
+        let listeners = Listeners::bind(&snapshot).await?;
+        let (listen, admin) = listeners.addresses(&snapshot)?;
+        metrics.configured(
+            &snapshot.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>(),
+            &snapshot.rules.rules().iter().map(|rule| rule.name.clone()).collect::<Vec<_>>(),
+            &snapshot.targets.keys().cloned().collect::<Vec<_>>(),
+        );
+        metrics.reloaded(Some((snapshot.revision, now)));
+        log_warnings(&snapshot);
+        let published = Published::new(Arc::new(snapshot));
+        let tasks = Tasks::new();
+        let readiness = Readiness::default();
+        let dispatch = Dispatch::start(dispatch::Parts {
+            store: Arc::clone(&store),
+            published: published.clone(),
+            courier: Arc::new(Post),
+            clock: Arc::clone(&options.clock),
+            metrics: Arc::clone(&metrics),
+            tasks: tasks.clone(),
+        })
+        .await?;
+        let reload = Reload::start(reload::Parts {
+            path: options.config,
+            environment: options.environment,
+            overrides: options.overrides,
+            store: Arc::clone(&store),
+            published: published.clone(),
+            clock: Arc::clone(&options.clock),
+            metrics: Arc::clone(&metrics),
+            tasks: tasks.clone(),
+        });
+        let ingress = Ingress::start(
+            ingress::Parts {
+                store: Arc::clone(&store),
+                dispatch: dispatch.clone(),
+                published: published.clone(),
+                clock: Arc::clone(&options.clock),
+                metrics: Arc::clone(&metrics),
+                tasks: tasks.clone(),
+                readiness: readiness.clone(),
+            },
+            listeners.listen,
+        );
+        admin::start(
+            admin::Parts {
+                store: Arc::clone(&store),
+                dispatch: dispatch.clone(),
+                reload: reload.clone(),
+                published: published.clone(),
+                clock: options.clock,
+                metrics,
+                tasks: tasks.clone(),
+                readiness: readiness.clone(),
+            },
+            listeners.admin,
+        );
+        let app =
+            Self { listen, admin, store, published, dispatch, reload, ingress, readiness, tasks };
+        app.log_ready(began.elapsed());
+        Ok(app)
+    }
+
+    fn log_ready(&self, took: Duration) {
+        let snapshot = self.published.load();
+        tracing::info!(address = %self.listen, "listening for webhooks");
+        tracing::info!(address = %self.admin, "listening for the API");
+        tracing::info!(
+            revision = %snapshot.revision,
+            sources = snapshot.sources.len(),
+            rules = snapshot.rules.rules().len(),
+            targets = snapshot.targets.len(),
+            took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "ready"
+        );
+    }
+
+    /// Where webhooks arrive: the address really bound.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Where the API answers.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Where events are.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The running snapshot.
+    pub fn published(&self) -> &Published {
+        &self.published
+    }
+
+    /// Reads the configuration again, beside whatever else goes on. The outcome is logged where it arises.
+    pub fn reload_soon(&self) {
+        let reload = self.reload.clone();
+        drop(self.tasks.piece("reload", async move { drop(reload.now().await) }));
+    }
+
+    /// Resolves if it cannot go on: the store is poisoned, or a task failed.
+    pub async fn failed(&self) -> AppError {
+        let poisoned = async {
+            match self.store.poisoned().await {
+                Ok(reason) => AppError::Store(StoreError::Poisoned(reason)),
+                // It was closed, by us: `stop` tells how that went.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = poisoned => error,
+            name = self.tasks.failed() => AppError::Task(name),
+        }
+    }
+
+    /// Unready, accept through `drain_delay`, close, finish or park, within `shutdown_timeout`.
+    ///
+    /// Listener and dispatch drain side by side, so that a client that dawdles takes no time from deliveries under way.
+    /// What is not settled in time is pending in the store and goes out again after the next start.
+    pub async fn stop(self) -> Result<(), AppError> {
+        let settings = self.published.load().settings.clone();
+        let end = Instant::now() + settings.shutdown_timeout;
+        let drained = end - CLOSING.min(settings.shutdown_timeout / 4);
+        self.readiness.drain();
+        tracing::info!(within = ?settings.shutdown_timeout, "stopping");
+        tokio::time::sleep_until((Instant::now() + settings.drain_delay).min(drained)).await;
+        tokio::join!(self.ingress.drain(drained), self.dispatch.drain(drained));
+        let quarter = end.saturating_duration_since(Instant::now()) / 2;
+        if !self.tasks.stop(quarter).await {
+            tracing::warn!("some tasks had not ended in time and were cut off");
+        }
+        match tokio::time::timeout_at(end, self.store.close()).await {
+            Ok(closed) => closed.map_err(AppError::from)?,
+            Err(_) => tracing::warn!(
+                "the store was not closed in time; what was answered 204 is safe all the same"
+            ),
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+impl Listeners {
+    async fn bind(snapshot: &Snapshot) -> Result<Self, AppError> {
+        let settings = &snapshot.settings;
+        let listen = bind(settings.listen, Purpose::Webhooks).await?;
+        let admin = bind(settings.admin, Purpose::Admin).await?;
+        Ok(Self { listen, admin })
+    }
+
+    /// The addresses really bound, which differ from the configured ones where those ask for any port.
+    fn addresses(&self, snapshot: &Snapshot) -> Result<(SocketAddr, SocketAddr), AppError> {
+        let settings = &snapshot.settings;
+        let told = |address, purpose| move |source| AppError::Listen { address, purpose, source };
+        let listen = self.listen.local_addr().map_err(told(settings.listen, Purpose::Webhooks))?;
+        let admin = self.admin.local_addr().map_err(told(settings.admin, Purpose::Admin))?;
+        Ok((listen, admin))
+    }
+}
+
+async fn bind(address: SocketAddr, purpose: Purpose) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, purpose, source })
+}
+
+/// A write beyond the file size limit of the process (`ulimit -f`) raises SIGXFSZ, whose default is death. With a handler,
+/// the write fails instead, and the store treats it like a full disk.
+fn outlive_file_size_limit() {
+    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    if let Err(error) = signal(kind) {
+        tracing::warn!(%error, "SIGXFSZ cannot be handled: a file size limit would end the process");
+    }
+}
+
+/// What is legal but unwise, one log line each.
+fn log_warnings(snapshot: &Snapshot) {
+    for problem in &snapshot.warnings.list {
+        tracing::warn!(place = problem.path, "{}", problem.text);
+    }
+}
+
+/// The store in the data folder.
+fn open_store(
+    _snapshot: &Snapshot,
+    _clock: &Arc<dyn Clock>,
+    _metrics: &Arc<Metrics>,
+) -> Result<Arc<dyn Store>, AppError> {
+    todo!()
+}
