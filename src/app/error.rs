@@ -12,7 +12,7 @@ use crate::store::StoreError;
 pub enum AppError {
     /// 78: the configuration is refused.
     #[error("the configuration has problems")]
-    Config(#[from] Problems),
+    Config(#[source] Box<Problems>),
     /// 73 or 74: the data folder cannot be used.
     #[error("{0}")]
     DataFolder(String),
@@ -32,6 +32,12 @@ pub enum AppError {
     /// 70: a task of ours ended or panicked.
     #[error("internal: {0} ended unexpectedly")]
     Task(&'static str),
+}
+
+impl From<Problems> for AppError {
+    fn from(problems: Problems) -> Self {
+        Self::Config(Box::new(problems))
+    }
 }
 
 /// What an address is for.

@@ -22,7 +22,7 @@ use crate::config::{self, Environment, Overrides, Published, Snapshot};
 use crate::dispatch::{self, Dispatch, Post};
 use crate::ingress::{self, Ingress, Readiness};
 use crate::reload::{self, Reload};
-use crate::store::{Store, StoreError};
+use crate::store::{Bounds, Store, StoreError};
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 
@@ -61,8 +61,11 @@ pub struct App {
     tasks: Tasks,
 }
 
-/// Both listeners, bound but not served.
-struct Listeners {
+/// Everything that can refuse, done; nothing is seen from outside yet.
+struct Opened {
+    snapshot: Snapshot,
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
     listen: TcpListener,
     admin: TcpListener,
 }
@@ -72,28 +75,23 @@ impl App {
     pub async fn start(options: Options) -> Result<Self, AppError> {
         outlive_file_size_limit();
         let began = Instant::now();
-        let mut snapshot =
-            config::load(&options.config, &*options.environment, &options.overrides)?;
-        let metrics = Arc::new(Metrics::new());
-        let store = match &options.store {
-            Some(store) => Arc::clone(store),
-            None => open_store(&snapshot, &options.clock, &metrics)?,
-        };
-        let now = options.clock.now();
-        snapshot.revision =
-            store.add_revision(Arc::clone(&snapshot.text), snapshot.revision.hash, now).await?;
-        let listeners = Listeners::bind(&snapshot).await?;
-        let (listen, admin) = listeners.addresses(&snapshot)?;
-        metrics.configured(
-            &snapshot.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>(),
-            &snapshot.rules.rules().iter().map(|rule| rule.name.clone()).collect::<Vec<_>>(),
-            &snapshot.targets.keys().cloned().collect::<Vec<_>>(),
+        let opened = Opened::new(&options).await?;
+        let app = Self::assemble(options, opened).await?;
+        app.log_ready(began.elapsed());
+        Ok(app)
+    }
+
+    async fn assemble(options: Options, opened: Opened) -> Result<Self, AppError> {
+        let Opened { snapshot, store, metrics, listen, admin } = opened;
+        let settings = snapshot.settings.clone();
+        let addresses = (
+            bound(&listen, settings.listen, Purpose::Webhooks)?,
+            bound(&admin, settings.admin, Purpose::Admin)?,
         );
-        metrics.reloaded(Some((snapshot.revision, now)));
-        log_warnings(&snapshot);
         let published = Published::new(Arc::new(snapshot));
         let tasks = Tasks::new();
         let readiness = Readiness::default();
+        keep_bounds(&tasks, &published, &store);
         let dispatch = Dispatch::start(dispatch::Parts {
             store: Arc::clone(&store),
             published: published.clone(),
@@ -113,35 +111,29 @@ impl App {
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
         });
-        let ingress = Ingress::start(
-            ingress::Parts {
-                store: Arc::clone(&store),
-                dispatch: dispatch.clone(),
-                published: published.clone(),
-                clock: Arc::clone(&options.clock),
-                metrics: Arc::clone(&metrics),
-                tasks: tasks.clone(),
-                readiness: readiness.clone(),
-            },
-            listeners.listen,
-        );
-        admin::start(
-            admin::Parts {
-                store: Arc::clone(&store),
-                dispatch: dispatch.clone(),
-                reload: reload.clone(),
-                published: published.clone(),
-                clock: options.clock,
-                metrics,
-                tasks: tasks.clone(),
-                readiness: readiness.clone(),
-            },
-            listeners.admin,
-        );
-        let app =
-            Self { listen, admin, store, published, dispatch, reload, ingress, readiness, tasks };
-        app.log_ready(began.elapsed());
-        Ok(app)
+        let ingress = ingress::Parts {
+            store: Arc::clone(&store),
+            dispatch: dispatch.clone(),
+            published: published.clone(),
+            clock: Arc::clone(&options.clock),
+            metrics: Arc::clone(&metrics),
+            tasks: tasks.clone(),
+            readiness: readiness.clone(),
+        };
+        let ingress = Ingress::start(ingress, listen);
+        let parts = admin::Parts {
+            store: Arc::clone(&store),
+            dispatch: dispatch.clone(),
+            reload: reload.clone(),
+            published: published.clone(),
+            clock: options.clock,
+            metrics,
+            tasks: tasks.clone(),
+            readiness: readiness.clone(),
+        };
+        admin::start(parts, admin);
+        let (listen, admin) = addresses;
+        Ok(Self { listen, admin, store, published, dispatch, reload, ingress, readiness, tasks })
     }
 
     fn log_ready(&self, took: Duration) {
@@ -211,41 +203,80 @@ impl App {
         tracing::info!(within = ?settings.shutdown_timeout, "stopping");
         tokio::time::sleep_until((Instant::now() + settings.drain_delay).min(drained)).await;
         tokio::join!(self.ingress.drain(drained), self.dispatch.drain(drained));
-        let quarter = end.saturating_duration_since(Instant::now()) / 2;
-        if !self.tasks.stop(quarter).await {
+        // The other half is the store's.
+        let rest = end.saturating_duration_since(Instant::now()) / 2;
+        if !self.tasks.stop(rest).await {
             tracing::warn!("some tasks had not ended in time and were cut off");
         }
-        match tokio::time::timeout_at(end, self.store.close()).await {
-            Ok(closed) => closed.map_err(AppError::from)?,
-            Err(_) => tracing::warn!(
+        if let Ok(closed) = tokio::time::timeout_at(end, self.store.close()).await {
+            closed?;
+        } else {
+            tracing::warn!(
                 "the store was not closed in time; what was answered 204 is safe all the same"
-            ),
+            );
         }
         tracing::info!("stopped");
         Ok(())
     }
 }
 
-impl Listeners {
-    async fn bind(snapshot: &Snapshot) -> Result<Self, AppError> {
-        let settings = &snapshot.settings;
-        let listen = bind(settings.listen, Purpose::Webhooks).await?;
-        let admin = bind(settings.admin, Purpose::Admin).await?;
-        Ok(Self { listen, admin })
-    }
-
-    /// The addresses really bound, which differ from the configured ones where those ask for any port.
-    fn addresses(&self, snapshot: &Snapshot) -> Result<(SocketAddr, SocketAddr), AppError> {
-        let settings = &snapshot.settings;
-        let told = |address, purpose| move |source| AppError::Listen { address, purpose, source };
-        let listen = self.listen.local_addr().map_err(told(settings.listen, Purpose::Webhooks))?;
-        let admin = self.admin.local_addr().map_err(told(settings.admin, Purpose::Admin))?;
-        Ok((listen, admin))
+impl Opened {
+    async fn new(options: &Options) -> Result<Self, AppError> {
+        let mut snapshot =
+            config::load(&options.config, &*options.environment, &options.overrides)?;
+        log_warnings(&snapshot);
+        let metrics = Arc::new(Metrics::new());
+        let store = match &options.store {
+            Some(store) => Arc::clone(store),
+            None => open_store(&snapshot, &options.clock, &metrics)?,
+        };
+        let now = options.clock.now();
+        let text = Arc::clone(&snapshot.text);
+        snapshot.revision = store.add_revision(text, snapshot.revision.hash, now).await?;
+        let listen = bind(snapshot.settings.listen, Purpose::Webhooks).await?;
+        let admin = bind(snapshot.settings.admin, Purpose::Admin).await?;
+        metrics.configured(
+            &snapshot.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>(),
+            &snapshot.rules.rules().iter().map(|rule| rule.name.clone()).collect::<Vec<_>>(),
+            &snapshot.targets.keys().cloned().collect::<Vec<_>>(),
+        );
+        metrics.reloaded(Some((snapshot.revision, now)));
+        Ok(Self { snapshot, store, metrics, listen, admin })
     }
 }
 
 async fn bind(address: SocketAddr, purpose: Purpose) -> Result<TcpListener, AppError> {
-    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, purpose, source })
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| AppError::Listen { address, purpose, source })
+}
+
+/// The address really bound, which differs from the configured one if that asks for any port.
+fn bound(
+    listener: &TcpListener,
+    address: SocketAddr,
+    purpose: Purpose,
+) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(|source| AppError::Listen { address, purpose, source })
+}
+
+/// Tells the store its bounds anew whenever a reload may have changed them.
+fn keep_bounds(tasks: &Tasks, published: &Published, store: &Arc<dyn Store>) {
+    let (published, store, stopping) = (published.clone(), Arc::clone(store), tasks.stopping());
+    let mut changed = published.subscribe();
+    tasks.service("the store's bounds", async move {
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                // The sender lives in `published`, which is held here.
+                _ = changed.changed() => store.set_bounds(bounds(&published.load())),
+            }
+        }
+    });
+}
+
+fn bounds(snapshot: &Snapshot) -> Bounds {
+    let settings = &snapshot.settings;
+    Bounds { max_size: settings.max_size, retention: settings.retention }
 }
 
 /// A write beyond the file size limit of the process (`ulimit -f`) raises SIGXFSZ, whose default is death. With a handler,

@@ -1,0 +1,85 @@
+//! `explain`: offline, where an event would go and why.
+
+use std::path::PathBuf;
+
+use super::check;
+use super::exit::{Exit, Failure};
+use super::files;
+use super::output::{Form, Out, OutputArgs, stderr_style};
+use crate::clock::{Clock, System};
+use crate::config::{Snapshot, Source};
+use crate::explain::{Sample, explain_sample};
+use crate::name::SourceName;
+
+/// Show where an event would go, and why
+///
+/// Per rule what was expected and what was found, then the requests that would go out, secrets masked. Sends nothing and needs no running instance. The signature is not checked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Explain {
+    /// The event as JSON; `-` is standard input
+    #[arg(value_name = "EVENT.json")]
+    event: PathBuf,
+    /// The configuration. Without it: ./rules.yaml, /etc/hookswitch/rules.yaml
+    #[arg(long, short, value_name = "FILE", env = "HOOKSWITCH_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// The source it arrives at; without it the first of the configuration
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// The query string it arrives with, for conditions on `query`: `tenant=a&test=1`
+    #[arg(long, value_name = "QUERY", default_value = "")]
+    query: String,
+    /// A header it arrives with, for conditions on `header`: `x-region: eu`. May be given several times
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header looks like `x-region: eu`")?;
+    let name = name.trim().to_ascii_lowercase();
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(token) {
+        return Err(format!("{name:?} is no header name"));
+    }
+    Ok((name, value.trim().to_owned()))
+}
+
+impl Explain {
+    pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let path = files::configuration(self.config.as_deref(), Exit::Usage)?;
+        let snapshot = check::load(&path)?.map_err(|problems| {
+            let shown = problems.show(stderr_style());
+            Failure::new(
+                Exit::Findings,
+                format!("the configuration has problems\n\n{}", shown.trim_end()),
+            )
+        })?;
+        let body = files::event(&self.event)?;
+        let sample = Sample {
+            source: Some(self.source(&snapshot)?),
+            query: url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect(),
+            headers: self.headers,
+        };
+        let explanation = explain_sample(&snapshot, body, sample, System.now());
+        let mut out = Out::stdout();
+        match self.output.form {
+            Form::Json => out.json(&explanation)?,
+            Form::Text => out.line(explanation.text().trim_end())?,
+        }
+        // What no rule can look at is a finding; an event that goes nowhere may be meant to.
+        Ok(if explanation.disposition == "quarantined" { Exit::Findings } else { Exit::Ok })
+    }
+
+    fn source(&self, snapshot: &Snapshot) -> Result<SourceName, Failure> {
+        let named = |source: &&Source| {
+            self.source.as_deref().is_none_or(|name| source.name.as_str() == name)
+        };
+        snapshot.sources.iter().find(named).map(|source| source.name.clone()).ok_or_else(|| {
+            let known: Vec<_> = snapshot.sources.iter().map(|s| s.name.as_str()).collect();
+            let wanted = self.source.as_deref().unwrap_or_default();
+            Failure::new(Exit::Usage, format!("the configuration has no source {wanted:?}"))
+                .hint(format!("it has: {}", known.join(", ")))
+        })
+    }
+}
