@@ -10,15 +10,14 @@
 mod keep;
 mod mount;
 mod quiet;
-mod seen;
 mod swap;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
@@ -105,7 +104,9 @@ type Call = oneshot::Sender<Result<Reloaded, ReloadError>>;
 pub struct Reload {
     /// The other end is with the service, which drops it when the program stops.
     calls: mpsc::Sender<Call>,
+    path: Arc<Path>,
     refused: Arc<ArcSwapOption<Problems>>,
+    waiting: Arc<ArcSwap<Vec<&'static str>>>,
 }
 
 impl Reload {
@@ -123,12 +124,12 @@ impl Reload {
             );
         }
         let (calls, received) = mpsc::channel(CALLS_MAX);
+        let path: Arc<Path> = parts.path.as_path().into();
         let refused = Arc::new(ArcSwapOption::empty());
+        let waiting = Arc::new(ArcSwap::default());
         let tasks = parts.tasks.clone();
         let service = Service {
-            path: parts.path.clone(),
-            published: parts.published.clone(),
-            swap: Swap::new(parts, Arc::clone(&refused)),
+            swap: Swap::new(parts, Arc::clone(&refused), Arc::clone(&waiting)),
             calls: received,
             poll: finding.poll,
         };
@@ -136,7 +137,7 @@ impl Reload {
         tasks.service("reload", async move {
             stopping.run_until_cancelled(service.run(finding.watch)).await;
         });
-        Self { calls, refused }
+        Self { calls, path, refused, waiting }
     }
 
     /// Loads now, whether or not anything changed: SIGHUP and `POST /-/reload`. What is loaded is at least as new as this
@@ -152,13 +153,21 @@ impl Reload {
     pub fn refused(&self) -> Option<Problems> {
         self.refused.load().as_deref().cloned()
     }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keys that were changed in the file and wait for a restart.
+    pub fn restart_pending(&self) -> Vec<&'static str> {
+        self.waiting.load().as_ref().clone()
+    }
 }
 
 /// The task that watches and loads.
 #[derive(Debug)]
 struct Service {
-    path: PathBuf,
-    published: Published,
     swap: Swap,
     calls: mpsc::Receiver<Call>,
     poll: Duration,
@@ -183,12 +192,11 @@ impl Service {
                     self.answer(call).await;
                 }
                 () = sleep_until(due) => {
-                    let polled = Instant::now() >= next_poll;
-                    if polled {
+                    if Instant::now() >= next_poll {
                         next_poll = Instant::now() + self.poll;
                     }
                     heard.clear();
-                    self.swap.check(polled).await;
+                    self.swap.check().await;
                 }
                 () = maybe.notified() => {
                     heard.maybe(Instant::now());
@@ -212,12 +220,11 @@ impl Service {
         }
     }
 
-    /// Watches what the running configuration reads. A folder that is new among the watched ones may have changed before
+    /// Watches what the configuration reads. A folder that is new among the watched ones may have changed before
     /// it was, so it is looked into.
     async fn follow(&self, watch: &mut Option<Watch>, heard: &mut Heard) {
         let Some(mut watching) = watch.take() else { return };
-        let mut files = self.published.load().inputs.files.clone();
-        files.push(self.path.clone());
+        let files = self.swap.files();
         let followed = blocking(move || {
             let more = watching.follow(files.iter().map(PathBuf::as_path));
             (watching, more)

@@ -1,73 +1,69 @@
 //! One load, whole: read, check, store, and only then swap. Whatever fails leaves everything as it was.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Level, Problem, Problems, Snapshot};
+use crate::config::{self, Inputs, Level, Problem, Problems, Snapshot};
+use crate::store::Bounds;
 use crate::telemetry::log::clean;
 
 use super::keep::keep;
-use super::seen::{Look, Seen};
 use super::{Parts, ReloadError, Reloaded};
 
 /// Most problems that are logged one by one.
 const LOGGED_MAX: usize = 20;
-/// How often a load is repeated because the new text names files that were not looked at before reading it.
-const ROUNDS: usize = 3;
+const PANICKED: &str = "reading it failed by a bug of hookswitch: please report it";
 
 /// What loading works with and remembers. One task owns it, so loads never overlap.
 #[derive(Debug)]
 pub(super) struct Swap {
     parts: Parts,
-    /// How the files looked when they were last looked at and, if they had changed, loaded; none before the first look.
-    looked: Option<Seen>,
-    /// How those looked that the running snapshot was made from, as far as we know.
-    running: Option<Seen>,
+    /// What was last loaded, published or refused: what the files are compared with.
+    looked: Inputs,
     /// The problems of the last load, for [`super::Reload::refused`].
     refused: Arc<ArcSwapOption<Problems>>,
+    /// Keys that wait for a restart, for [`super::Reload::restart_pending`].
+    waiting: Arc<ArcSwap<Vec<&'static str>>>,
     /// The failure of the last load, so that each is logged once.
     failed: Option<String>,
 }
 
 impl Swap {
-    pub(super) fn new(parts: Parts, refused: Arc<ArcSwapOption<Problems>>) -> Self {
-        Self { parts, looked: None, running: None, refused, failed: None }
+    pub(super) fn new(
+        parts: Parts,
+        refused: Arc<ArcSwapOption<Problems>>,
+        waiting: Arc<ArcSwap<Vec<&'static str>>>,
+    ) -> Self {
+        let looked = parts.published.load().inputs.clone();
+        Self { parts, looked, refused, waiting, failed: None }
     }
 
-    /// Looks at the files and loads them if they changed. `again` also loads what failed before: it may name a file that
-    /// has appeared since, or the store may work again.
-    pub(super) async fn check(&mut self, again: bool) {
-        let running = self.parts.published.load();
+    /// What is to be watched: the file, and what it named when it was last loaded, even if that was refused.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let mut files = self.looked.files.clone();
+        files.push(self.parts.path.clone());
+        files
+    }
+
+    /// Looks at the files and loads them if they changed.
+    pub(super) async fn check(&mut self) {
         let path = self.parts.path.clone();
-        let files = running.inputs.files.clone();
-        let Some(seen) = blocking(move || Seen::look(&path, &files)).await else { return };
-        if self.looked.is_none() && self.is_running(&seen, &running) {
-            self.looked = Some(seen);
+        let files = self.looked.files.clone();
+        let looked = self.looked.hash;
+        let changed = blocking(move || {
+            std::iter::once(&path).chain(&files).all(|path| odd(path).is_none())
+                && Inputs::hash_now(&path, &files) != looked
+        });
+        if changed.await != Some(true) {
             return;
         }
-        if self.looked.as_ref() == Some(&seen) && !(again && self.failed.is_some()) {
-            return;
+        // Whatever happens is logged there.
+        if let Ok(Reloaded::Unchanged(revision)) = self.load().await {
+            debug!(%revision, "the configuration is as it was");
         }
-        match self.load().await {
-            // Logged where it happened.
-            Ok(Reloaded::Published(_)) | Err(_) => {}
-            Ok(Reloaded::Unchanged(revision)) => {
-                debug!(%revision, "the configuration is as it was");
-            }
-        }
-    }
-
-    /// Whether this is certainly what runs already, so that the first look needs no load. Nobody knows what named files
-    /// held when the program started, so those are loaded again.
-    fn is_running(&self, seen: &Seen, running: &Snapshot) -> bool {
-        if let Look::NotAFile(what) = seen.main() {
-            warn!(file = %self.parts.path.display(), "the configuration was read from {what}, so changes of it go unseen");
-            return true;
-        }
-        running.inputs.files.is_empty() && *seen.main() == Look::Content(running.revision.hash.0)
     }
 
     /// Loads, whether or not anything changed.
@@ -103,32 +99,26 @@ impl Swap {
     async fn try_load(&mut self) -> Result<Reloaded, ReloadError> {
         let running = self.parts.published.load();
         let parts = self.parts.clone();
-        let files = running.inputs.files.clone();
-        let read = blocking(move || read(&parts, files)).await;
-        let Some((seen, loaded)) = read else {
-            return Err(ReloadError::Refused(bug(&self.parts.path)));
-        };
+        let loaded = blocking(move || read(&parts)).await;
+        let loaded = loaded.unwrap_or_else(|| Err(problem(&self.parts.path, PANICKED)));
         let snapshot = match loaded {
             Ok(snapshot) => snapshot,
             Err(problems) => {
-                self.looked = Some(seen);
+                self.looked = problems.inputs.clone();
                 return Err(ReloadError::Refused(problems));
             }
         };
-        let seen = seen.narrowed(&snapshot.inputs.files);
-        let same_files = self.running.as_ref().is_some_and(|before| before.same_named(&seen));
-        if snapshot.text == running.text && (same_files || snapshot.inputs.files.is_empty()) {
-            self.looked = Some(seen);
+        if snapshot.inputs.hash == running.inputs.hash {
+            self.looked = snapshot.inputs;
             return Ok(Reloaded::Unchanged(running.revision));
         }
-        self.publish(&running, snapshot, seen).await
+        self.publish(&running, snapshot).await
     }
 
     async fn publish(
         &mut self,
         running: &Snapshot,
         mut next: Snapshot,
-        seen: Seen,
     ) -> Result<Reloaded, ReloadError> {
         let waiting = keep(&running.settings, &mut next.settings);
         let Parts { store, published, metrics, clock, .. } = &self.parts;
@@ -139,8 +129,11 @@ impl Swap {
         next.revision = revision;
         let next = Arc::new(next);
         published.publish(Arc::clone(&next));
-        self.looked = Some(seen.clone());
-        self.running = Some(seen);
+        store.set_bounds(Bounds {
+            max_size: next.settings.max_size,
+            retention: next.settings.retention,
+        });
+        self.looked = next.inputs.clone();
 
         let sources: Vec<_> = next.sources.iter().map(|source| source.name.clone()).collect();
         let rules: Vec<_> = next.rules.rules().iter().map(|rule| rule.name.clone()).collect();
@@ -150,6 +143,7 @@ impl Swap {
         if !waiting.is_empty() {
             warn!(keys = waiting.join(", "), "changed keys keep their old value until a restart");
         }
+        self.waiting.store(Arc::new(waiting));
         info!(%revision, warnings = next.warnings.list.len(), "a configuration was published");
         Ok(Reloaded::Published(revision))
     }
@@ -198,26 +192,19 @@ fn log_problem(problems: &Problems, problem: &Problem) {
     }
 }
 
-/// Reads everything. How the files looked is taken before they are read, so what changes meanwhile differs at the next look;
-/// if the text names files that were not looked at, both are done again.
-fn read(parts: &Parts, mut files: Vec<std::path::PathBuf>) -> (Seen, Result<Snapshot, Problems>) {
-    let mut round = 1;
-    loop {
-        let seen = Seen::look(&parts.path, &files);
-        if let Look::NotAFile(what) = seen.main() {
-            return (
-                seen.clone(),
-                Err(problem(&parts.path, format!("this is {what}, not a file"))),
-            );
-        }
-        match config::load(&parts.path, &*parts.environment, &parts.overrides) {
-            Ok(snapshot) if round < ROUNDS && !seen.covers(&snapshot.inputs.files) => {
-                files = snapshot.inputs.files;
-            }
-            loaded => return (seen, loaded),
-        }
-        round += 1;
+/// Loads the file, unless reading it would wait.
+fn read(parts: &Parts) -> Result<Snapshot, Problems> {
+    match odd(&parts.path) {
+        Some(what) => Err(problem(&parts.path, what)),
+        None => config::load(&parts.path, &*parts.environment, &parts.overrides),
     }
+}
+
+/// Why a path is not looked at: opening a pipe can wait for ever. Folders are left to the reader, which refuses them.
+fn odd(path: &Path) -> Option<&'static str> {
+    let meta = std::fs::metadata(path).ok()?;
+    (!meta.is_file() && !meta.is_dir())
+        .then_some("this is a pipe, a socket or a device, which cannot be read again")
 }
 
 /// Runs `work` where it may block. None if it panicked, which is our bug and must not end the program.
@@ -227,12 +214,25 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-fn problem(path: &Path, text: String) -> Problems {
+fn problem(path: &Path, text: &str) -> Problems {
+    let text = text.to_owned();
     let problem =
         Problem { level: Level::Error, path: String::new(), span: None, text, hint: None };
     Problems { file: path.display().to_string(), list: vec![problem], ..Problems::default() }
 }
 
-fn bug(path: &Path) -> Problems {
-    problem(path, "loading it panicked, which is a bug of hookswitch: please report it".to_owned())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_wait_for_ever_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(odd(&pipe).is_some());
+        assert!(odd(folder.path()).is_none());
+        assert!(odd(&folder.path().join("missing")).is_none());
+    }
 }
