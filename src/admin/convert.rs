@@ -1,0 +1,142 @@
+//! From the program's types to the forms on the wire.
+
+use crate::clock::Timestamp;
+use crate::config::{Level, Problems};
+use crate::dispatch::TargetStatus;
+use crate::name::Revision;
+use crate::store::{
+    Attempt, AttemptResult, DeadLetter, DeliveryRecord, DeliveryState, EventRecord, EventState,
+};
+
+use super::wire;
+
+pub(super) fn revision(revision: Revision) -> wire::Revision {
+    wire::Revision { number: revision.number, hash: revision.hash.to_string() }
+}
+
+pub(super) fn problems(problems: &Problems) -> Vec<wire::Problem> {
+    problems
+        .list
+        .iter()
+        .map(|problem| {
+            let place = problems.place(problem);
+            wire::Problem {
+                level: match problem.level {
+                    Level::Error => "error".to_owned(),
+                    Level::Warning => "warning".to_owned(),
+                },
+                path: problem.path.clone(),
+                line: place.map(|(line, _)| line),
+                column: place.map(|(_, column)| column),
+                text: problem.text.clone(),
+                hint: problem.hint.clone(),
+            }
+        })
+        .collect()
+}
+
+/// An event without what is kept of its request.
+pub(super) fn event(record: &EventRecord, deliveries: Vec<wire::Delivery>) -> wire::Event {
+    let envelope = &record.envelope;
+    let (reason, revises) = match &record.state {
+        EventState::Quarantined { reason } => (Some(reason.clone()), None),
+        EventState::Revised { of } => (None, Some(of.to_string())),
+        EventState::Routed | EventState::Unrouted | EventState::Ignored => (None, None),
+    };
+    wire::Event {
+        id: envelope.id.to_string(),
+        received_at: envelope.received_at.rfc3339(),
+        source: envelope.source.to_string(),
+        signed: envelope.signed,
+        event: envelope.name.clone(),
+        agent: envelope.agent_id.clone(),
+        call: envelope.subject.clone(),
+        state: record.state.as_str().to_owned(),
+        reason,
+        revises,
+        rules: record.rules.iter().map(ToString::to_string).collect(),
+        revision: record.revision,
+        duplicates: record.duplicates,
+        body_bytes: record.body_len,
+        request: None,
+        deliveries,
+    }
+}
+
+/// What is kept of an event's request. The signature stays here: with the body, it is a request that can be sent again.
+pub(super) fn request(record: &EventRecord) -> wire::Request {
+    let kept = &record.envelope.request;
+    wire::Request {
+        content_type: kept.content_type.clone(),
+        user_agent: kept.user_agent.clone(),
+        query: kept.query.clone(),
+        peer: kept.peer.clone(),
+    }
+}
+
+pub(super) fn delivery(record: &DeliveryRecord, history: &[Attempt]) -> wire::Delivery {
+    let (state, due, ended_at, reason) = match record.state {
+        DeliveryState::Pending { due } => ("pending", Some(due), None, None),
+        DeliveryState::Delivered { at } => ("delivered", None, Some(at), None),
+        DeliveryState::Dead { reason, at } => ("dead", None, Some(at), Some(reason)),
+    };
+    wire::Delivery {
+        id: record.id.0,
+        target: record.target.to_string(),
+        state: state.to_owned(),
+        due: due.map(Timestamp::rfc3339),
+        ended_at: ended_at.map(Timestamp::rfc3339),
+        reason: reason.map(|reason| reason.as_str().to_owned()),
+        attempts: record.attempts,
+        created_at: record.created_at.rfc3339(),
+        age_from: record.age_from.rfc3339(),
+        order_key: record.order_key.as_deref().map(str::to_owned),
+        replay: record.replay,
+        history: history.iter().map(attempt).collect(),
+    }
+}
+
+fn attempt(attempt: &Attempt) -> wire::Attempt {
+    wire::Attempt {
+        number: attempt.number,
+        started_at: attempt.started_at.rfc3339(),
+        took_ms: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
+        result: match attempt.result {
+            AttemptResult::Accepted => "accepted".to_owned(),
+            AttemptResult::Retry => "retry".to_owned(),
+            AttemptResult::Rejected => "rejected".to_owned(),
+        },
+        status: attempt.status,
+        detail: attempt.detail.clone(),
+        answer: attempt.answer.clone(),
+    }
+}
+
+pub(super) fn dead_letter(letter: &DeadLetter) -> wire::DeadLetter {
+    wire::DeadLetter {
+        delivery: delivery(&letter.delivery, &[]),
+        event_id: letter.event.to_string(),
+        event: letter.event_name.clone(),
+        call: letter.subject.clone(),
+        detail: letter.detail.clone(),
+    }
+}
+
+pub(super) fn target(status: &TargetStatus) -> wire::Target {
+    wire::Target {
+        name: status.name.to_string(),
+        configured: status.configured,
+        kind: status.kind.map(str::to_owned),
+        address: status.address.clone(),
+        pending: status.pending,
+        oldest_pending: status.oldest_pending.map(Timestamp::rfc3339),
+        dead_letters: status.dead_letters,
+        in_flight: status.in_flight,
+        circuit: status.circuit.to_owned(),
+        paused: status.paused,
+        last_failure: status
+            .last_failure
+            .as_ref()
+            .map(|(detail, at)| wire::Failure { detail: detail.clone(), at: at.rfc3339() }),
+    }
+}

@@ -1,0 +1,78 @@
+//! What arrived: listed, looked at, taken out.
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::store::EventFilter;
+
+use super::failure::{Failure, json};
+use super::query::{Query, event_id};
+use super::{Admin, convert, wire};
+
+/// The filters of the listing.
+const FILTERS: [&str; 9] =
+    ["event", "agent", "call", "target", "state", "since", "until", "limit", "cursor"];
+/// The states that can be asked for: of the event, then of a delivery.
+const STATES: [&str; 8] =
+    ["routed", "unrouted", "ignored", "revised", "quarantined", "pending", "delivered", "dead"];
+
+/// `GET /api/v1/events`.
+pub(super) async fn list(State(parts): Admin, uri: Uri) -> Result<Response, Failure> {
+    let query = Query::parse(&uri, &FILTERS)?;
+    let now = parts.clock.now();
+    let filter = EventFilter {
+        name: query.text("event"),
+        agent_id: query.text("agent"),
+        subject: query.text("call"),
+        target: query.text("target"),
+        state: query.one_of("state", &STATES)?,
+        since: query.moment("since", now)?,
+        until: query.moment("until", now)?,
+    };
+    let page = parts.store.events(filter, query.page()?).await?;
+    let events = page
+        .events
+        .iter()
+        .map(|(record, deliveries)| {
+            let deliveries =
+                deliveries.iter().map(|delivery| convert::delivery(delivery, &[])).collect();
+            convert::event(record, deliveries)
+        })
+        .collect();
+    Ok(json(StatusCode::OK, &wire::Events { events, next: page.next }))
+}
+
+/// `GET /api/v1/events/{id}`: with what is kept of its request, its deliveries and their attempts.
+pub(super) async fn one(
+    State(parts): Admin,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Failure> {
+    Query::parse(&uri, &[])?;
+    let (record, tried) = parts.store.event(event_id(&id)?).await?;
+    let deliveries =
+        tried.iter().map(|(delivery, history)| convert::delivery(delivery, history)).collect();
+    let mut event = convert::event(&record, deliveries);
+    event.request = Some(convert::request(&record));
+    Ok(json(StatusCode::OK, &event))
+}
+
+/// `GET /api/v1/events/{id}/body`: the exact bytes. They came from outside, so they are never given a type that a browser
+/// would run, and never shown in place.
+pub(super) async fn body(State(parts): Admin, Path(id): Path<String>) -> Result<Response, Failure> {
+    let id = event_id(&id)?;
+    let stored = parts.store.body(id).await?;
+    let given = stored.envelope.request.content_type.as_deref().unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    let (kind, ending) = if essence.eq_ignore_ascii_case("application/json") {
+        ("application/json", "json")
+    } else {
+        ("application/octet-stream", "bin")
+    };
+    let headers = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{id}.{ending}\"")),
+    ];
+    Ok((StatusCode::OK, headers, stored.body).into_response())
+}

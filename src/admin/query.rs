@@ -1,0 +1,166 @@
+//! Query parameters: each known and given once. An unknown one is an error: a misspelt filter must not show everything.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::Uri;
+
+use crate::clock::Timestamp;
+use crate::event::EventId;
+use crate::store::Page;
+
+use super::failure::Failure;
+
+/// How many entries a page has if nobody says.
+const LIMIT: usize = 50;
+/// Most entries of a page.
+const LIMIT_MAX: usize = 1000;
+
+/// The parameters of one request.
+#[derive(Debug)]
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Takes the query of `uri`, whose parameters may only be `known` ones.
+    pub(super) fn parse(uri: &Uri, known: &[&str]) -> Result<Self, Failure> {
+        let query = uri.query().unwrap_or_default();
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            if !known.contains(&&*name) {
+                let known = known.join(", ");
+                return Err(Failure::bad(format!(
+                    "{name:?} is no parameter here; there are: {known}"
+                )));
+            }
+            if pairs.iter().any(|(given, _)| *given == *name) {
+                return Err(Failure::bad(format!("{name} is given more than once")));
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a parameter; an empty one counts as not given.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.0
+            .iter()
+            .find(|(given, value)| given == name && !value.is_empty())
+            .map(|(_, value)| value.clone())
+    }
+
+    /// The value of a parameter, which must be one of `allowed`.
+    pub(super) fn one_of(&self, name: &str, allowed: &[&str]) -> Result<Option<String>, Failure> {
+        let value = self.text(name);
+        if value.as_deref().is_some_and(|value| !allowed.contains(&value)) {
+            return Err(Failure::bad(format!("{name} is one of: {}", allowed.join(", "))));
+        }
+        Ok(value)
+    }
+
+    /// A moment: RFC 3339, or how long ago (`90m`, `24h`, `7d`).
+    pub(super) fn moment(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        moment(&text, now).map(Some).ok_or_else(|| {
+            Failure::bad(format!(
+                "{name} is a time like 2026-01-31T08:00:00Z, or how long ago, like 24h"
+            ))
+        })
+    }
+
+    /// Which page: `limit` and `cursor`.
+    pub(super) fn page(&self) -> Result<Page, Failure> {
+        let limit = match self.text("limit") {
+            None => LIMIT,
+            Some(text) => {
+                text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(
+                    || Failure::bad(format!("limit is a number from 1 to {LIMIT_MAX}")),
+                )?
+            }
+        };
+        Ok(Page { limit, after: self.text("cursor") })
+    }
+}
+
+/// An event's id out of a path or a body.
+pub(super) fn event_id(text: &str) -> Result<EventId, Failure> {
+    EventId::from_str(text).map_err(|cause| Failure::bad(format!("{text:?} is {cause}")))
+}
+
+fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+    if let Ok(ago) = humantime::parse_duration(text) {
+        return Some(now.minus(ago));
+    }
+    // humantime reads UTC only. In a query a plus sign that was not encoded has become a blank.
+    let (local, offset) = match text.len().checked_sub(6).and_then(|at| text.split_at_checked(at)) {
+        Some((local, offset)) if offset.contains(':') && offset.starts_with(['+', '-', ' ']) => {
+            let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+            let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
+            (hours < 24 && minutes < 60).then_some(())?;
+            (
+                local,
+                Some((offset.starts_with('-'), Duration::from_secs(hours * 3600 + minutes * 60))),
+            )
+        }
+        _ => (text, None),
+    };
+    let local = local.trim_end_matches(['Z', 'z']);
+    let local = if local.contains(['T', 't', ' ']) {
+        local.to_owned()
+    } else {
+        format!("{local}T00:00:00")
+    };
+    let utc = humantime::parse_rfc3339_weak(&format!("{local}Z")).ok()?;
+    let since = utc.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let utc = Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?);
+    Some(match offset {
+        None => utc,
+        Some((true, offset)) => utc.plus(offset),
+        Some((false, offset)) => utc.minus(offset),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Option<String> {
+        let now = Timestamp::from_millis(1_714_608_000_000);
+        moment(text, now).map(Timestamp::rfc3339)
+    }
+
+    #[test]
+    fn moments_are_times_or_ages() {
+        assert_eq!(at("24h").as_deref(), Some("2024-05-01T00:00:00.000Z"));
+        assert_eq!(at("1h 30m").as_deref(), Some("2024-05-01T22:30:00.000Z"));
+        assert_eq!(at("2024-05-01T10:00:00Z").as_deref(), Some("2024-05-01T10:00:00.000Z"));
+        assert_eq!(at("2024-05-01T10:00:00.25Z").as_deref(), Some("2024-05-01T10:00:00.250Z"));
+        assert_eq!(at("2024-05-01T10:00:00+02:00").as_deref(), Some("2024-05-01T08:00:00.000Z"));
+        assert_eq!(at("2024-05-01T10:00:00 02:00").as_deref(), Some("2024-05-01T08:00:00.000Z"));
+        assert_eq!(at("2024-05-01T10:00:00-07:30").as_deref(), Some("2024-05-01T17:30:00.000Z"));
+        assert_eq!(at("2024-05-01").as_deref(), Some("2024-05-01T00:00:00.000Z"));
+        for wrong in [
+            "yesterday",
+            "24",
+            "-1h",
+            "2024-13-01",
+            "2024-05-01T10:00:00+99:00",
+            "é+00:00",
+            "1969-01-01",
+        ] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_known_parameters_once() {
+        let parse = |text: &str| Query::parse(&text.parse().unwrap(), &["limit", "agent"]);
+        assert_eq!(parse("/e?agent=a%20b").unwrap().text("agent").as_deref(), Some("a b"));
+        assert_eq!(parse("/e?agent=").unwrap().text("agent"), None);
+        assert_eq!(parse("/e").unwrap().page().unwrap(), Page { limit: LIMIT, after: None });
+        assert!(parse("/e?agnet=a").is_err());
+        assert!(parse("/e?agent=a&agent=b").is_err());
+        for wrong in ["0", "1001", "-1", "many"] {
+            assert!(parse(&format!("/e?limit={wrong}")).unwrap().page().is_err(), "{wrong}");
+        }
+    }
+}

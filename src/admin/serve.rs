@@ -1,0 +1,177 @@
+//! Connections and their limits: few, short, and closed when they do nothing. The same care as for webhooks, on a smaller
+//! scale: whoever keeps every connection busy keeps the operator out.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use super::Parts;
+use super::failure::{Failure, PROBLEM_JSON};
+use super::guard;
+
+/// Most connections at once; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a request's headers may take, and how long a connection may idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest header block, in bytes.
+const HEADERS_MAX: usize = 32 << 10;
+/// Most headers.
+const HEADER_COUNT_MAX: usize = 64;
+/// How long one connection may live, whatever it does: a client that reads slowly holds it no longer.
+const LIFE_MAX: Duration = Duration::from_mins(5);
+/// How long a request under way may take once its connection is to end.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long accepting rests after it failed: descriptors may be free again then.
+const ACCEPT_REST: Duration = Duration::from_millis(200);
+
+/// Accepts until the tasks are told to stop.
+pub(super) async fn serve(parts: Arc<Parts>, router: Router, listener: TcpListener) {
+    let stopping = parts.tasks.stopping();
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut failing = false;
+    loop {
+        let accepted = stopping.run_until_cancelled(async {
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (permit, listener.accept().await)
+        });
+        match accepted.await {
+            None => return,
+            Some((Ok(permit), Ok((stream, _peer)))) => {
+                failing = false;
+                let connection = connection(Arc::clone(&parts), router.clone(), stream);
+                // It ends by itself, and nobody waits for it but `tasks`.
+                drop(parts.tasks.piece("admin connection", async move {
+                    connection.await;
+                    drop(permit);
+                }));
+            }
+            Some((_, accepted)) => {
+                if let (Err(cause), false) = (accepted, failing) {
+                    warn!(%cause, "the admin listener cannot accept connections for the moment");
+                }
+                failing = true;
+                sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+}
+
+async fn connection(parts: Arc<Parts>, router: Router, stream: TcpStream) {
+    let Ok(local) = stream.local_addr() else { return };
+    let stopping = parts.tasks.stopping();
+    let routes = TowerToHyperService::new(router.into_service::<Incoming>());
+    let service = service_fn(move |request| {
+        let answer = answer(Arc::clone(&parts), routes.clone(), local, request);
+        // A task of its own: a client that hangs up does not stop half-way what it has begun, and a panic ends one request.
+        let task = parts.tasks.piece("admin request", answer);
+        async move {
+            let failed = || {
+                Failure::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "this request failed; the log says more",
+                )
+            };
+            let response = task.await.unwrap_or_else(|_| dressed(failed().into_response()));
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADERS_MAX)
+        .max_headers(HEADER_COUNT_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = stopping.cancelled() => None,
+        () = sleep(LIFE_MAX) => None,
+    };
+    let ended = if let Some(ended) = ended {
+        Ok(ended)
+    } else {
+        connection.as_mut().graceful_shutdown();
+        timeout(GRACE, connection).await
+    };
+    if let Ok(Err(cause)) = ended {
+        debug!(%cause, "an admin connection ended early");
+    }
+}
+
+type Routes = TowerToHyperService<axum::routing::RouterIntoService<Incoming>>;
+
+async fn answer(
+    parts: Arc<Parts>,
+    routes: Routes,
+    local: SocketAddr,
+    request: Request<Incoming>,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let admitted = guard::admit(&head, &parts.published.load().settings, local);
+    let response = match admitted {
+        Err(failure) => failure.into_response(),
+        Ok(()) => match routes.call(Request::from_parts(head, body)).await {
+            Ok(response) => in_our_words(response),
+            Err(never) => match never {},
+        },
+    };
+    dressed(response)
+}
+
+/// Errors that axum makes (no such path, another method) in the form that all of ours have.
+fn in_our_words(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !(status.is_client_error() || status.is_server_error())
+        || kind.is_some_and(|kind| {
+            matches!(kind.as_bytes(), b"application/json") || kind == PROBLEM_JSON
+        })
+    {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let detail = match status {
+        StatusCode::NOT_FOUND => {
+            "there is nothing at this path; docs/api.md lists what there is".to_owned()
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allowed = allow.as_ref().and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+            format!("this path takes {allowed}")
+        }
+        _ => "this request cannot be answered".to_owned(),
+    };
+    let mut ours = Failure::new(status, detail).into_response();
+    if let Some(allow) = allow {
+        ours.headers_mut().insert(header::ALLOW, allow);
+    }
+    ours
+}
+
+/// What every answer carries: nothing here is to be kept, framed, guessed at or read by another page.
+fn dressed(mut response: Response) -> Response {
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

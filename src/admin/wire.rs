@@ -1,0 +1,429 @@
+//! The forms on the wire: what the API takes and gives, apart from the types that the program works with, so that those can
+//! change and these do not. `docs/api.md` describes them; `cli` reads them back.
+//!
+//! Times are RFC 3339 in UTC. A member that has no value is left out. Later versions may add members.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A revision of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// Its number; grows with each.
+    pub number: u64,
+    /// SHA-256 of its text, in hex.
+    pub hash: String,
+}
+
+/// One problem of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `error` or `warning`.
+    pub level: String,
+    /// Where in the document: `targets.crm.url`.
+    pub path: String,
+    /// Line, from 1, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// Column, from 1, in characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// What is wrong.
+    pub text: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Every error: `application/problem+json`, RFC 9457.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What kind of error, in few words.
+    pub title: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// The problems of a refused configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+    /// The same as a text for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// `GET /readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Whether events are accepted.
+    pub ready: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+/// `GET /api/v1/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Whether events are accepted, and why not.
+    #[serde(flatten)]
+    pub ready: Ready,
+    /// The configuration.
+    pub configuration: Configuration,
+    /// The store.
+    pub store: Store,
+}
+
+/// The configuration, in [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The file.
+    pub file: String,
+    /// The running revision.
+    pub revision: Revision,
+    /// What is legal but unwise in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
+    /// Why the file as it is now is refused, if it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Problem>,
+    /// Keys that were changed in the file and wait for a restart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart_pending: Vec<String>,
+    /// Names of the sources.
+    pub sources: Vec<String>,
+    /// Number of targets.
+    pub targets: usize,
+    /// Number of rules.
+    pub rules: usize,
+}
+
+/// The store, in [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// `writable`, `full` or `failed`.
+    pub health: String,
+    /// Events that are listed.
+    pub events: u64,
+    /// Quarantined events that are listed.
+    pub quarantined: u64,
+    /// Deliveries that wait or are under way.
+    pub pending: u64,
+    /// Dead letters that are listed.
+    pub dead_letters: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Most bytes on disk.
+    pub max_bytes: u64,
+    /// How durable it is: file system, engine, sync settings as read back.
+    pub facts: BTreeMap<String, String>,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the words of Retell's payloads")]
+pub struct Event {
+    /// Its id.
+    pub id: String,
+    /// When it arrived.
+    pub received_at: String,
+    /// The source that received it.
+    pub source: String,
+    /// Whether a signature was checked.
+    pub signed: bool,
+    /// Its name: `call_analyzed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// The agent's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The call's or chat's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// `routed`, `unrouted`, `ignored`, `revised` or `quarantined`.
+    pub state: String,
+    /// Why it is quarantined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The event that it repeats with another body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revises: Option<String>,
+    /// The rules that matched.
+    pub rules: Vec<String>,
+    /// The number of the revision that routed it.
+    pub revision: u64,
+    /// How often it was sent again with the same body.
+    pub duplicates: u64,
+    /// The body's length in bytes.
+    pub body_bytes: u64,
+    /// What is kept of its request: only where one event is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// Its deliveries.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What is kept of an event's request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// `content-type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// `user-agent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The query, as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The peer's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+}
+
+/// A delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its id.
+    pub id: i64,
+    /// Where to.
+    pub target: String,
+    /// `pending`, `delivered` or `dead`.
+    pub state: String,
+    /// When the next attempt is due, while it is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    /// Why it is dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When it was made.
+    pub created_at: String,
+    /// When its age began: at its event's arrival, or when it was replayed or reopened.
+    pub age_from: String,
+    /// Its place in the target's order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_key: Option<String>,
+    /// Whether a person asked for it.
+    pub replay: bool,
+    /// Its attempts, oldest first: only where one event is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Attempt>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Counts from 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// `accepted`, `retry` or `rejected`.
+    pub result: String,
+    /// The status of the answer, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What happened.
+    pub detail: String,
+    /// The beginning of the answer's body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+/// `GET /api/v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Events {
+    /// Newest first.
+    pub events: Vec<Event>,
+    /// What to ask for as `cursor` to get the next page; missing at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// The body of `POST /api/v1/events/{id}/replay`. Without anything: plan it by the running revision.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayRequest {
+    /// Only to this target, whatever the rules say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// To the targets of its stored plan.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub original: bool,
+}
+
+/// The answer to a replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replayed {
+    /// The event.
+    pub event: String,
+    /// The number of the revision that planned it.
+    pub revision: u64,
+    /// The new deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// Targets of the stored plan that the running revision does not have: nothing was made for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
+}
+
+/// A dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// The delivery.
+    #[serde(flatten)]
+    pub delivery: Delivery,
+    /// Its event's id.
+    pub event_id: String,
+    /// Its event's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// The call's or chat's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// What happened at the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// `GET /api/v1/dead-letters`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetters {
+    /// Newest first.
+    pub dead_letters: Vec<DeadLetter>,
+    /// What to ask for as `cursor` to get the next page; missing at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// The body of `POST /api/v1/dead-letters/retry` and `/drop`. Its members narrow one another; at least one must be there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// These deliveries; not empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<i64>>,
+    /// Those of this target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Those with this reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Those of this event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// Says that nothing else is meant to narrow it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub all: bool,
+}
+
+/// How many were changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// So many dead letters.
+    pub count: u64,
+}
+
+/// `GET /api/v1/targets`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Targets {
+    /// By name.
+    pub targets: Vec<Target>,
+}
+
+/// A target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Whether the running configuration has it.
+    pub configured: bool,
+    /// `http`, `slack` or `log`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Origin of its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Deliveries that wait or are under way.
+    pub pending: u64,
+    /// Where the age of the oldest of them began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_pending: Option<String>,
+    /// Dead letters that are listed.
+    pub dead_letters: u64,
+    /// Attempts under way.
+    pub in_flight: u32,
+    /// `closed`, `open` or `probing`.
+    pub circuit: String,
+    /// Whether a person paused it.
+    pub paused: bool,
+    /// The last attempt that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<Failure>,
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What happened.
+    pub detail: String,
+    /// When.
+    pub at: String,
+}
+
+/// `GET /api/v1/rules`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the words of the file")]
+pub struct Rules {
+    /// The running revision.
+    pub revision: Revision,
+    /// In file order.
+    pub rules: Vec<Rule>,
+    /// The targets of events that no rule matched.
+    pub fallback: Vec<String>,
+}
+
+/// A rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "members of a document, not states")]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// Whether it is looked at.
+    pub enabled: bool,
+    /// Whether it has a condition; one without matches every event.
+    pub conditional: bool,
+    /// The targets that it sends to.
+    pub to: Vec<String>,
+    /// Whether it says `ignore`.
+    pub ignore: bool,
+    /// Whether later rules are not looked at once it matched.
+    pub stop: bool,
+}
+
+/// The answer to `POST /-/reload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// `published` or `unchanged`.
+    pub result: String,
+    /// The running revision.
+    pub revision: Revision,
+    /// What is legal but unwise in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
+    /// Keys that were changed in the file and wait for a restart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart_pending: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this form")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
