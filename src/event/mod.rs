@@ -5,8 +5,12 @@
 
 mod document;
 mod fields;
+mod fold;
 mod id;
+mod pass;
 mod reader;
+mod scan;
+mod trie;
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,10 +19,12 @@ use bytes::Bytes;
 use crate::clock::Timestamp;
 use crate::name::SourceName;
 
+pub use crate::path::Number;
 pub use document::{Document, Unreadable};
-pub use fields::{Fields, Found, Number, Scalar};
+pub(crate) use fields::{Fields, Text, Value, Values};
+pub(crate) use fold::{fold, fold_char};
 pub use id::EventId;
-pub use reader::{FieldId, Reader, ReaderBuilder};
+pub use reader::{FieldId, ID_MAX, Reader, ReaderBuilder, Wants, query_pairs};
 
 /// The events that Retell repeats for one call or chat at most once, so that their identity is the id.
 /// Source: Retell's webhook overview.
@@ -72,11 +78,13 @@ pub struct Envelope {
     pub received_at: Timestamp,
     /// Whether a signature was checked.
     pub signed: bool,
-    /// The text of the member `event`, if it is a text.
+    /// The text of the member `event`, if it is a text. As the agent and the subject, it is left out if it is longer than
+    /// [`ID_MAX`] bytes; rules see it all the same.
     pub name: Option<String>,
     /// The agent: `agent_id` of the first of `call`, `chat`, `call_inbound`, `chat_inbound` that is an object.
     pub agent_id: Option<String>,
-    /// The call's or chat's id: `call_id` or `chat_id` of the same object.
+    /// The call's or chat's id: `call_id`, or else `chat_id`, of the same object. It is left out, too, if the name or the
+    /// agent is too long: an identity with a part missing could be another event's.
     pub subject: Option<String>,
     /// What is kept of its request.
     pub request: RequestParts,

@@ -1,0 +1,67 @@
+//! Comparing text without case: Unicode's simple case folding, character by character, without regard to any language.
+//!
+//! A folded text has as many characters as before, so `ß` is equal to `ẞ` but not to `ss`, and `I` to `i` but not to the
+//! Turkish `ı`. The regex crate folds alike under `(?i)`, so all string operators agree; a test holds that.
+
+/// The representative of all characters that are equal to this one without case.
+pub(crate) fn fold_char(c: char) -> char {
+    if c.is_ascii() {
+        return c.to_ascii_lowercase();
+    }
+    // Upper-case of the dotless i is `I`, but nothing folds to it.
+    if c == 'ı' {
+        return c;
+    }
+    let upper = single(c.to_uppercase()).unwrap_or(c);
+    single(upper.to_lowercase()).unwrap_or(upper)
+}
+
+/// `text` folded; `None` if it already is.
+pub(crate) fn fold(text: &str) -> Option<String> {
+    let same = if text.is_ascii() {
+        !text.bytes().any(|byte| byte.is_ascii_uppercase())
+    } else {
+        text.chars().all(|c| fold_char(c) == c)
+    };
+    (!same).then(|| text.chars().map(fold_char).collect())
+}
+
+fn single(mut characters: impl Iterator<Item = char>) -> Option<char> {
+    let first = characters.next()?;
+    characters.next().is_none().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_one_character_to_one() {
+        assert_eq!(fold("grüß dich"), None);
+        assert_eq!(fold("GRÜẞ Dich").as_deref(), Some("grüß dich"));
+        assert_eq!(fold("ΣΑΣ"), Some("σασ".into()));
+        assert_eq!(fold("σας"), Some("σασ".into()));
+        assert_eq!(fold("Kelvin").as_deref(), Some("kelvin"));
+        assert_eq!(fold("ıIİ").as_deref(), Some("ıiİ"));
+    }
+
+    /// Every character that has a case: it folds to what the regex crate finds equal, and folding again changes nothing.
+    #[test]
+    fn agrees_with_the_regex_crate() {
+        // The standard library may know a later Unicode than the regex crate.
+        let unassigned = regex::Regex::new(r"^\p{Cn}$").unwrap();
+        let mut seen = 0;
+        for c in ('\u{80}'..=char::MAX).filter(|&c| c.is_alphabetic() || fold_char(c) != c) {
+            let folded = fold_char(c);
+            assert_eq!(fold_char(folded), folded, "{c:?}");
+            if folded == c || unassigned.is_match(c.encode_utf8(&mut [0; 4])) {
+                continue;
+            }
+            seen += 1;
+            let expression = format!("^(?i:{c})$");
+            let equal = regex::Regex::new(&expression).unwrap();
+            assert!(equal.is_match(folded.encode_utf8(&mut [0; 4])), "{c:?} and {folded:?}");
+        }
+        assert!(seen > 1000, "{seen}");
+    }
+}
