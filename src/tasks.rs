@@ -65,6 +65,24 @@ impl Inner {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Aborts whatever is left; returns how many there were of each name.
+    fn abort(&self) -> BTreeMap<&'static str, u64> {
+        let mut left = BTreeMap::new();
+        let mut running = self.running();
+        running.over = true;
+        let handles: Vec<_> = running
+            .tasks
+            .values()
+            .filter_map(|(name, handle)| {
+                *left.entry(*name).or_default() += 1;
+                handle.clone()
+            })
+            .collect();
+        drop(running);
+        handles.iter().for_each(AbortHandle::abort);
+        left
+    }
+
     fn fail(&self, name: &'static str) {
         self.failed.send_if_modified(|first| {
             let new = first.is_none();
@@ -186,19 +204,7 @@ impl Tasks {
         if tokio::time::timeout(deadline, self.inner.tracker.wait()).await.is_ok() {
             return true;
         }
-        let mut left = BTreeMap::<&'static str, u64>::new();
-        let mut running = self.inner.running();
-        running.over = true;
-        let handles: Vec<_> = running
-            .tasks
-            .values()
-            .filter_map(|(name, handle)| {
-                *left.entry(name).or_default() += 1;
-                handle.clone()
-            })
-            .collect();
-        drop(running);
-        handles.iter().for_each(AbortHandle::abort);
+        let left = self.inner.abort();
         warn!(tasks = ?left, "tasks did not end in time and are aborted");
         if tokio::time::timeout(ABORT_GRACE, self.inner.tracker.wait()).await.is_err() {
             warn!("a task is busy and cannot be aborted");

@@ -1,10 +1,36 @@
 //! The metrics of design section 7, in OpenMetrics text.
+//!
+//! Labels come from the running configuration or from a fixed list, so nothing that a sender or target does makes a series.
+//! A name that the configuration no longer has (its last deliveries die, its dead letters stay listed) is counted under
+//! the name `_removed`, which no name can be: the sums stay true.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
 
 use crate::clock::Timestamp;
 use crate::delivery::DeadReason;
 use crate::name::{Revision, RuleName, SourceName, TargetName};
+
+use super::series::{Counts, Flag, Histogram, Table, Value};
+
+/// The label of names that the configuration no longer has.
+pub(super) const REMOVED: &str = "_removed";
+/// Most names without a configuration whose gauges are kept apart, to be summed.
+const REMOVED_MAX: usize = 1024;
+
+/// Upper bounds in seconds. The sender gives us 10 s, and a commit takes a few milliseconds.
+const ACK_BOUNDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const COMMIT_BOUNDS: &[f64] =
+    &[0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+/// Targets answer in anything from a millisecond to their timeout, 10 s unless the file says otherwise.
+const ATTEMPT_BOUNDS: &[f64] =
+    &[0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// What became of one request to a source: the label `result` of `hookswitch_events_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +71,52 @@ pub enum EventResult {
     StoreFailed,
 }
 
+impl EventResult {
+    /// All of them, in the order of declaration.
+    pub const ALL: [Self; 17] = [
+        Self::Routed,
+        Self::Unrouted,
+        Self::Ignored,
+        Self::Revised,
+        Self::Quarantined,
+        Self::Duplicate,
+        Self::Unauthentic,
+        Self::Stale,
+        Self::NotJson,
+        Self::BadRequest,
+        Self::TooLarge,
+        Self::Encoded,
+        Self::Timeout,
+        Self::Aborted,
+        Self::Busy,
+        Self::StoreFull,
+        Self::StoreFailed,
+    ];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Routed => "routed",
+            Self::Unrouted => "unrouted",
+            Self::Ignored => "ignored",
+            Self::Revised => "revised",
+            Self::Quarantined => "quarantined",
+            Self::Duplicate => "duplicate",
+            Self::Unauthentic => "unauthentic",
+            Self::Stale => "stale",
+            Self::NotJson => "not_json",
+            Self::BadRequest => "bad_request",
+            Self::TooLarge => "too_large",
+            Self::Encoded => "encoded",
+            Self::Timeout => "timeout",
+            Self::Aborted => "aborted",
+            Self::Busy => "busy",
+            Self::StoreFull => "store_full",
+            Self::StoreFailed => "store_failed",
+        }
+    }
+}
+
 /// How a delivery ended or began: the label `result` of `hookswitch_deliveries_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryResult {
@@ -52,10 +124,47 @@ pub enum DeliveryResult {
     Created,
     /// Delivered.
     Delivered,
-    /// A dead letter.
-    Dead(DeadReason),
     /// A dead letter reopened.
     Reopened,
+    /// A dead letter.
+    Dead(DeadReason),
+}
+
+impl DeliveryResult {
+    const COUNT: usize = 3 + DeadReason::ALL.len();
+
+    /// All of them, in the order of [`DeliveryResult::index`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Created, Self::Delivered, Self::Reopened]
+            .into_iter()
+            .chain(DeadReason::ALL.into_iter().map(Self::Dead))
+    }
+
+    /// The label's value: a dead letter's is `dead_` and its reason.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Delivered => "delivered",
+            Self::Reopened => "reopened",
+            Self::Dead(DeadReason::Expired) => "dead_expired",
+            Self::Dead(DeadReason::Rejected) => "dead_rejected",
+            Self::Dead(DeadReason::Redirect) => "dead_redirect",
+            Self::Dead(DeadReason::Gone) => "dead_gone",
+            Self::Dead(DeadReason::Template) => "dead_template",
+            Self::Dead(DeadReason::Unreadable) => "dead_unreadable",
+            Self::Dead(DeadReason::TargetRemoved) => "dead_target_removed",
+            Self::Dead(DeadReason::Dropped) => "dead_dropped",
+        }
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Created => 0,
+            Self::Delivered => 1,
+            Self::Reopened => 2,
+            Self::Dead(reason) => 3 + reason as usize,
+        }
+    }
 }
 
 /// What an attempt came to: the label `outcome` of `hookswitch_attempts_total`.
@@ -79,9 +188,111 @@ pub enum AttemptLabel {
     Panicked,
 }
 
+impl AttemptLabel {
+    /// All of them, in the order of declaration.
+    pub const ALL: [Self; 8] = [
+        Self::Accepted,
+        Self::Retried,
+        Self::Busy,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Rejected,
+        Self::Unrendered,
+        Self::Panicked,
+    ];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Retried => "retried",
+            Self::Busy => "busy",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Rejected => "rejected",
+            Self::Unrendered => "unrendered",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+/// What is set of one target.
+#[derive(Debug, Default)]
+pub(super) struct Gauges {
+    pub(super) pending: Value,
+    pub(super) oldest_seconds: Value,
+    pub(super) dead: Value,
+    pub(super) circuit_open: Flag,
+    pub(super) paused: Flag,
+}
+
+/// Everything of one target.
+#[derive(Debug)]
+pub(super) struct TargetSeries {
+    pub(super) deliveries: Counts<{ DeliveryResult::COUNT }>,
+    pub(super) attempts: Counts<{ AttemptLabel::ALL.len() }>,
+    pub(super) seconds: Histogram,
+    pub(super) gauges: Gauges,
+}
+
+impl Default for TargetSeries {
+    fn default() -> Self {
+        Self {
+            deliveries: Counts::default(),
+            attempts: Counts::default(),
+            seconds: Histogram::new(ATTEMPT_BOUNDS),
+            gauges: Gauges::default(),
+        }
+    }
+}
+
+type SourceSeries = Counts<{ EventResult::ALL.len() }>;
+
+/// The series of all names that the configuration no longer has; shown once there is something in it.
+#[derive(Debug, Default)]
+pub(super) struct Removed<S> {
+    used: Flag,
+    series: S,
+}
+
+impl<S> Removed<S> {
+    fn touch(&self) -> &S {
+        self.used.set(true);
+        &self.series
+    }
+
+    pub(super) fn used(&self) -> Option<&S> {
+        self.used.get().then_some(&self.series)
+    }
+}
+
 /// Every metric. Cheap to share behind an `Arc`; recording takes no lock that a scrape holds.
 #[derive(Debug)]
-pub struct Metrics {}
+pub struct Metrics {
+    inner: Arc<Inner>,
+    registry: Registry,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) sources: ArcSwap<Table<SourceName, SourceSeries>>,
+    pub(super) rules: ArcSwap<Table<RuleName, Value>>,
+    pub(super) targets: ArcSwap<Table<TargetName, TargetSeries>>,
+    /// One reload at a time; recording does not take it.
+    configuring: Mutex<()>,
+    pub(super) removed_source: Removed<SourceSeries>,
+    pub(super) removed_target: Removed<TargetSeries>,
+    /// Gauges are set and not added to, so those of removed targets are kept one by one.
+    removed_gauges: Mutex<HashMap<TargetName, Gauges>>,
+    pub(super) acknowledged: Histogram,
+    pub(super) committed: Histogram,
+    pub(super) store_bytes: Value,
+    pub(super) quarantined: Value,
+    pub(super) reload_successful: Flag,
+    pub(super) restart_pending: Value,
+    /// The running revision, and when it was published in milliseconds since 1970.
+    pub(super) published: ArcSwapOption<(Revision, u64)>,
+}
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -92,86 +303,168 @@ impl Default for Metrics {
 impl Metrics {
     /// All at zero.
     pub fn new() -> Self {
-        todo!()
+        let inner = Arc::new(Inner {
+            sources: ArcSwap::default(),
+            rules: ArcSwap::default(),
+            targets: ArcSwap::default(),
+            configuring: Mutex::default(),
+            removed_source: Removed::default(),
+            removed_target: Removed::default(),
+            removed_gauges: Mutex::default(),
+            acknowledged: Histogram::new(ACK_BOUNDS),
+            committed: Histogram::new(COMMIT_BOUNDS),
+            store_bytes: Value::default(),
+            quarantined: Value::default(),
+            reload_successful: Flag::default(),
+            restart_pending: Value::default(),
+            published: ArcSwapOption::empty(),
+        });
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Arc::clone(&inner)));
+        Self { inner, registry }
     }
 
     /// One request to a source.
-    pub fn event(&self, _source: &SourceName, _result: EventResult) {
-        todo!()
+    pub fn event(&self, source: &SourceName, result: EventResult) {
+        let sources = self.inner.sources.load();
+        let series =
+            sources.get(source).map_or_else(|| self.inner.removed_source.touch(), Arc::as_ref);
+        series.add(result as usize, 1);
     }
 
-    /// A rule matched.
-    pub fn rule_matched(&self, _rule: &RuleName) {
-        todo!()
+    /// A rule matched. A rule that a reload took out in this moment is not counted.
+    pub fn rule_matched(&self, rule: &RuleName) {
+        if let Some(count) = self.inner.rules.load().get(rule) {
+            count.add(1);
+        }
     }
 
     /// A delivery began or ended.
-    pub fn delivery(&self, _target: &TargetName, _result: DeliveryResult, _count: u64) {
-        todo!()
+    pub fn delivery(&self, target: &TargetName, result: DeliveryResult, count: u64) {
+        self.inner.target(target, |series| series.deliveries.add(result.index(), count));
     }
 
     /// An attempt ended.
-    pub fn attempt(&self, _target: &TargetName, _outcome: AttemptLabel, _took: Duration) {
-        todo!()
+    pub fn attempt(&self, target: &TargetName, outcome: AttemptLabel, took: Duration) {
+        self.inner.target(target, |series| {
+            series.attempts.add(outcome as usize, 1);
+            series.seconds.observe(took);
+        });
     }
 
     /// An event was answered after `took` from its last byte.
-    pub fn acknowledged(&self, _took: Duration) {
-        todo!()
+    pub fn acknowledged(&self, took: Duration) {
+        self.inner.acknowledged.observe(took);
     }
 
     /// The store committed a batch.
-    pub fn committed(&self, _took: Duration) {
-        todo!()
+    pub fn committed(&self, took: Duration) {
+        self.inner.committed.observe(took);
     }
 
     /// Bytes of the store on disk.
-    pub fn store_bytes(&self, _bytes: u64) {
-        todo!()
+    pub fn store_bytes(&self, bytes: u64) {
+        self.inner.store_bytes.set(bytes);
     }
 
-    /// Deliveries that wait or are under way, and the arrival of the oldest.
-    pub fn pending(&self, _target: &TargetName, _count: u64, _oldest_seconds: f64) {
-        todo!()
+    /// Deliveries that wait or are under way, and the arrival of the oldest. For a target that the configuration no longer
+    /// has, say zero when there are none left.
+    pub fn pending(&self, target: &TargetName, count: u64, oldest_seconds: f64) {
+        self.inner.gauges(target, |gauges| {
+            gauges.pending.set(count);
+            gauges.oldest_seconds.set_float(oldest_seconds);
+        });
     }
 
-    /// Dead letters that are listed.
-    pub fn dead_letters(&self, _target: &TargetName, _count: u64) {
-        todo!()
+    /// Dead letters that are listed. For a target that the configuration no longer has, say zero when there are none left.
+    pub fn dead_letters(&self, target: &TargetName, count: u64) {
+        self.inner.gauges(target, |gauges| gauges.dead.set(count));
     }
 
     /// Quarantined events that are listed.
-    pub fn quarantined(&self, _count: u64) {
-        todo!()
+    pub fn quarantined(&self, count: u64) {
+        self.inner.quarantined.set(count);
     }
 
     /// Whether a target's circuit is open, and whether a person paused it.
-    pub fn target_state(&self, _target: &TargetName, _circuit_open: bool, _paused: bool) {
-        todo!()
+    #[expect(clippy::fn_params_excessive_bools, reason = "two gauges that are read together")]
+    pub fn target_state(&self, target: &TargetName, circuit_open: bool, paused: bool) {
+        self.inner.gauges(target, |gauges| {
+            gauges.circuit_open.set(circuit_open);
+            gauges.paused.set(paused);
+        });
     }
 
     /// Removes the series of names that the configuration no longer has, and adds those it has, at zero.
-    pub fn configured(
-        &self,
-        _sources: &[SourceName],
-        _rules: &[RuleName],
-        _targets: &[TargetName],
-    ) {
-        todo!()
+    pub fn configured(&self, sources: &[SourceName], rules: &[RuleName], targets: &[TargetName]) {
+        let inner = &self.inner;
+        let _one = inner.configuring.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.sources.store(Arc::new(inner.sources.load().with(sources)));
+        inner.rules.store(Arc::new(inner.rules.load().with(rules)));
+        inner.targets.store(Arc::new(inner.targets.load().with(targets)));
+        inner.removed().retain(|name, _| !targets.contains(name));
     }
 
     /// A reload ended: the running revision and when, or a refusal.
-    pub fn reloaded(&self, _published: Option<(Revision, Timestamp)>) {
-        todo!()
+    pub fn reloaded(&self, published: Option<(Revision, Timestamp)>) {
+        self.inner.reload_successful.set(published.is_some());
+        if let Some((revision, at)) = published {
+            let millis = u64::try_from(at.millis()).unwrap_or(0);
+            self.inner.published.store(Some(Arc::new((revision, millis))));
+        }
     }
 
     /// Keys that were changed in the file and wait for a restart.
-    pub fn restart_pending(&self, _count: u64) {
-        todo!()
+    pub fn restart_pending(&self, count: u64) {
+        self.inner.restart_pending.set(count);
     }
 
     /// OpenMetrics text.
     pub fn encode(&self) -> String {
-        todo!()
+        let mut out = String::new();
+        // Writing into a string cannot fail, and none of ours refuses to be written.
+        if text::encode(&mut out, &self.registry).is_err() {
+            tracing::error!("the metrics could not be written");
+        }
+        out
+    }
+}
+
+impl Inner {
+    fn removed(&self) -> MutexGuard<'_, HashMap<TargetName, Gauges>> {
+        self.removed_gauges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn target(&self, name: &TargetName, record: impl FnOnce(&TargetSeries)) {
+        let targets = self.targets.load();
+        record(targets.get(name).map_or_else(|| self.removed_target.touch(), Arc::as_ref));
+    }
+
+    fn gauges(&self, name: &TargetName, record: impl FnOnce(&Gauges)) {
+        if let Some(series) = self.targets.load().get(name) {
+            record(&series.gauges);
+            return;
+        }
+        let mut removed = self.removed();
+        if removed.len() < REMOVED_MAX || removed.contains_key(name) {
+            let gauges = removed.entry(name.clone()).or_default();
+            record(gauges);
+            if gauges.pending.get() == 0 && gauges.dead.get() == 0 {
+                removed.remove(name);
+            }
+        }
+    }
+
+    /// The gauges of all removed targets together: sums, and the age of the oldest.
+    pub(super) fn removed_gauges(&self) -> Option<Gauges> {
+        let removed = self.removed();
+        let all = Gauges::default();
+        for gauges in removed.values() {
+            all.pending.add(gauges.pending.get());
+            all.dead.add(gauges.dead.get());
+            let oldest = all.oldest_seconds.get_float().max(gauges.oldest_seconds.get_float());
+            all.oldest_seconds.set_float(oldest);
+        }
+        (!removed.is_empty()).then_some(all)
     }
 }

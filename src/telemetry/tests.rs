@@ -1,0 +1,155 @@
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::delivery::DeadReason;
+use crate::name::{ContentHash, Revision, RuleName, SourceName, TargetName};
+
+use super::{AttemptLabel, DeliveryResult, EventResult, Metrics};
+
+fn source(name: &str) -> SourceName {
+    SourceName::new(name).unwrap()
+}
+
+fn target(name: &str) -> TargetName {
+    TargetName::new(name).unwrap()
+}
+
+/// The value of one series, by its whole name as it is written.
+fn value(metrics: &Metrics, series: &str) -> Option<f64> {
+    let text = metrics.encode();
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    Some(line.parse().unwrap())
+}
+
+fn filled() -> Metrics {
+    let metrics = Metrics::new();
+    let rule = RuleName::new(r#"the "angry" \ callers"#).unwrap();
+    metrics.configured(&[source("retell")], std::slice::from_ref(&rule), &[target("crm")]);
+    metrics.event(&source("retell"), EventResult::Routed);
+    metrics.rule_matched(&rule);
+    metrics.acknowledged(Duration::from_millis(3));
+    metrics.committed(Duration::from_millis(2));
+    metrics.delivery(&target("crm"), DeliveryResult::Created, 2);
+    metrics.delivery(&target("crm"), DeliveryResult::Dead(DeadReason::Dropped), 1);
+    metrics.attempt(&target("crm"), AttemptLabel::Panicked, Duration::from_secs(100));
+    metrics.pending(&target("crm"), 1, 2.5);
+    metrics.dead_letters(&target("crm"), 1);
+    metrics.target_state(&target("crm"), true, false);
+    metrics.quarantined(4);
+    metrics.store_bytes(4096);
+    metrics.restart_pending(1);
+    let revision = Revision { number: 3, hash: ContentHash([0xab; 32]) };
+    metrics.reloaded(Some((revision, Timestamp::from_millis(1_700_000_000_500))));
+    metrics
+}
+
+#[test]
+fn the_names_are_those_of_the_documents() {
+    let metrics = filled();
+    let build = format!(r#"hookswitch_build_info{{version="{}"}}"#, env!("CARGO_PKG_VERSION"));
+    let expected = [
+        (build.as_str(), 1.0),
+        (r#"hookswitch_events_total{source="retell",result="routed"}"#, 1.0),
+        (r#"hookswitch_events_total{source="retell",result="store_failed"}"#, 0.0),
+        (r#"hookswitch_rule_matches_total{rule="the \"angry\" \\ callers"}"#, 1.0),
+        (r#"hookswitch_deliveries_total{target="crm",result="created"}"#, 2.0),
+        (r#"hookswitch_deliveries_total{target="crm",result="dead_dropped"}"#, 1.0),
+        (r#"hookswitch_attempts_total{target="crm",outcome="panicked"}"#, 1.0),
+        (r#"hookswitch_attempt_seconds_count{target="crm"}"#, 1.0),
+        (r#"hookswitch_attempt_seconds_sum{target="crm"}"#, 100.0),
+        (r#"hookswitch_attempt_seconds_bucket{le="60.0",target="crm"}"#, 0.0),
+        (r#"hookswitch_attempt_seconds_bucket{le="+Inf",target="crm"}"#, 1.0),
+        ("hookswitch_ack_seconds_count", 1.0),
+        (r#"hookswitch_ack_seconds_bucket{le="0.0025"}"#, 0.0),
+        (r#"hookswitch_ack_seconds_bucket{le="0.005"}"#, 1.0),
+        (r#"hookswitch_pending{target="crm"}"#, 1.0),
+        (r#"hookswitch_oldest_pending_seconds{target="crm"}"#, 2.5),
+        (r#"hookswitch_dead_letters{target="crm"}"#, 1.0),
+        (r#"hookswitch_circuit_open{target="crm"}"#, 1.0),
+        (r#"hookswitch_target_paused{target="crm"}"#, 0.0),
+        ("hookswitch_quarantined", 4.0),
+        ("hookswitch_store_commit_seconds_count", 1.0),
+        ("hookswitch_store_bytes", 4096.0),
+        ("hookswitch_config_last_reload_successful", 1.0),
+        ("hookswitch_config_last_reload_success_timestamp_seconds", 1_700_000_000.5),
+        (r#"hookswitch_config_info{revision="3",hash="abababababab"}"#, 1.0),
+        ("hookswitch_config_restart_pending", 1.0),
+    ];
+    for (series, number) in expected {
+        assert_eq!(value(&metrics, series), Some(number), "{series}\n{}", metrics.encode());
+    }
+    assert!(metrics.encode().ends_with("# EOF\n"));
+}
+
+#[test]
+fn every_label_counts_for_itself() {
+    let metrics = Metrics::new();
+    metrics.configured(&[source("s")], &[], &[target("t")]);
+    for (at, result) in EventResult::ALL.into_iter().enumerate() {
+        (0..=at).for_each(|_| metrics.event(&source("s"), result));
+        let series =
+            format!(r#"hookswitch_events_total{{source="s",result="{}"}}"#, result.as_str());
+        assert_eq!(value(&metrics, &series).unwrap().to_string(), (at + 1).to_string());
+    }
+    for (count, result) in (1..).zip(DeliveryResult::all()) {
+        metrics.delivery(&target("t"), result, count);
+        let series =
+            format!(r#"hookswitch_deliveries_total{{target="t",result="{}"}}"#, result.as_str());
+        assert_eq!(value(&metrics, &series).unwrap().to_string(), count.to_string());
+    }
+    for outcome in AttemptLabel::ALL {
+        metrics.attempt(&target("t"), outcome, Duration::ZERO);
+        let series =
+            format!(r#"hookswitch_attempts_total{{target="t",outcome="{}"}}"#, outcome.as_str());
+        assert_eq!(value(&metrics, &series), Some(1.0));
+    }
+}
+
+#[test]
+fn a_reload_keeps_what_stays_and_begins_at_zero_with_what_is_new() {
+    let metrics = filled();
+    metrics.configured(&[source("retell")], &[], &[target("crm"), target("slack")]);
+    let created =
+        |target| format!(r#"hookswitch_deliveries_total{{target="{target}",result="created"}}"#);
+    assert_eq!(value(&metrics, &created("crm")), Some(2.0));
+    assert_eq!(value(&metrics, &created("slack")), Some(0.0));
+    assert!(!metrics.encode().contains("angry"));
+    assert!(!metrics.encode().contains(r#"="_removed""#));
+
+    metrics.reloaded(None);
+    assert_eq!(value(&metrics, "hookswitch_config_last_reload_successful"), Some(0.0));
+    let running = r#"hookswitch_config_info{revision="3",hash="abababababab"}"#;
+    assert_eq!(value(&metrics, running), Some(1.0), "the old revision runs on");
+}
+
+#[test]
+fn names_without_a_configuration_share_one_series() {
+    let metrics = filled();
+    metrics.configured(&[], &[], &[]);
+    for number in 0..5_000 {
+        let name = format!("gone-{number}");
+        metrics.event(&source(&name), EventResult::Routed);
+        metrics.rule_matched(&RuleName::new(&name).unwrap());
+        metrics.delivery(&target(&name), DeliveryResult::Dead(DeadReason::TargetRemoved), 1);
+        metrics.attempt(&target(&name), AttemptLabel::Accepted, Duration::ZERO);
+    }
+    for number in 0..3_u32 {
+        metrics.pending(&target(&format!("gone-{number}")), 10, f64::from(number));
+        metrics.dead_letters(&target(&format!("gone-{number}")), 1);
+    }
+    let dead = r#"hookswitch_deliveries_total{target="_removed",result="dead_target_removed"}"#;
+    assert_eq!(value(&metrics, dead), Some(5_000.0));
+    assert_eq!(value(&metrics, r#"hookswitch_pending{target="_removed"}"#), Some(30.0));
+    assert_eq!(
+        value(&metrics, r#"hookswitch_oldest_pending_seconds{target="_removed"}"#),
+        Some(2.0)
+    );
+    assert_eq!(value(&metrics, r#"hookswitch_dead_letters{target="_removed"}"#), Some(3.0));
+    assert!(!metrics.encode().contains("gone-"));
+
+    for number in 0..3 {
+        metrics.pending(&target(&format!("gone-{number}")), 0, 0.0);
+        metrics.dead_letters(&target(&format!("gone-{number}")), 0);
+    }
+    assert_eq!(value(&metrics, r#"hookswitch_pending{target="_removed"}"#), None);
+}
