@@ -162,6 +162,9 @@ impl Store for Memory {
     }
 
     fn poisoned(&self) -> Pending<String> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Pending::ready(Err(StoreError::Closed));
+        }
         let mut state = self.lock();
         let (promise, pending) = Pending::new();
         match state.poison.clone() {
@@ -184,4 +187,25 @@ impl Store for Memory {
         self.lock().watchers.clear();
         Pending::ready(Ok(()))
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::Subject;
+
+    #[derive(Default)]
+    struct Kept(Memory);
+
+    impl Subject for Kept {
+        fn open(&mut self) -> Arc<dyn Store> {
+            Arc::new(self.0.reopened())
+        }
+
+        fn damage(&mut self, event: EventId) {
+            self.0.damage(event);
+        }
+    }
+
+    crate::store_conformance!(Kept::default());
 }
