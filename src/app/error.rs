@@ -53,7 +53,7 @@ impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Webhooks => "webhooks",
-            Self::Admin => "the API",
+            Self::Admin => "the admin API",
         })
     }
 }

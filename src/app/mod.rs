@@ -139,7 +139,7 @@ impl App {
     fn log_ready(&self, took: Duration) {
         let snapshot = self.published.load();
         tracing::info!(address = %self.listen, "listening for webhooks");
-        tracing::info!(address = %self.admin, "listening for the API");
+        tracing::info!(address = %self.admin, "listening for the admin API");
         tracing::info!(
             revision = %snapshot.revision,
             sources = snapshot.sources.len(),

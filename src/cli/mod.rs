@@ -4,18 +4,25 @@
 //! could not do its work; that is printed here, once. Commands that only look (`check`, `explain`, `schema`) need no
 //! running instance, those that ask one speak to its API like any other client.
 
+mod api;
 mod check;
+mod dead_letters;
 mod demo;
+mod events;
 mod exit;
 mod explain;
 mod files;
 mod healthcheck;
 mod http;
 mod output;
+mod reload;
+mod replay;
 mod run;
 mod schema;
 mod send;
 mod sink;
+mod status;
+mod targets;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
@@ -58,6 +65,14 @@ enum Command {
     Explain(explain::Explain),
     Send(send::Send),
     Sink(sink::Sink),
+    Status(status::Status),
+    Events(events::Events),
+    Replay(replay::Replay),
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
+    #[command(subcommand)]
+    Targets(targets::Targets),
+    Reload(reload::Reload),
     Schema(schema::Schema),
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -93,6 +108,12 @@ impl Command {
             Self::Explain(command) => command.execute(),
             Self::Send(command) => block_on(command.execute()),
             Self::Sink(command) => block_on(command.execute()),
+            Self::Status(command) => block_on(command.execute()),
+            Self::Events(command) => block_on(command.execute()),
+            Self::Replay(command) => block_on(command.execute()),
+            Self::DeadLetters(command) => block_on(command.execute()),
+            Self::Targets(command) => block_on(command.execute()),
+            Self::Reload(command) => block_on(command.execute()),
             Self::Schema(schema::Schema {}) => schema::Schema::execute(),
             Self::Healthcheck(command) => block_on(command.execute()),
         }

@@ -173,14 +173,14 @@ impl Table {
     }
 }
 
-/// A plain cell.
+/// A plain cell. Text from outside cannot draw on the terminal, nor fill it.
 pub(super) fn cell(text: impl Into<String>) -> (String, Option<Ink>) {
-    (text.into(), None)
+    (clean(&text.into()), None)
 }
 
 /// A cell in `ink`.
 pub(super) fn inked(text: impl Into<String>, ink: Ink) -> (String, Option<Ink>) {
-    (text.into(), Some(ink))
+    (clean(&text.into()), Some(ink))
 }
 
 /// A number and its noun, in the plural where it belongs: `1 error`, `3 errors`.
@@ -189,6 +189,33 @@ pub(super) fn count(number: u64, noun: &str) -> String {
         (1, _) => format!("1 {noun}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
         _ => format!("{number} {noun}s"),
+    }
+}
+
+/// A number of bytes for people.
+pub(super) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut tenths = number.saturating_mul(10);
+    let mut shown = format!("{number} B");
+    for unit in UNITS {
+        tenths /= 1024;
+        if tenths < 10 {
+            break;
+        }
+        shown = format!("{}.{} {unit}", tenths / 10, tenths % 10);
+    }
+    shown
+}
+
+/// A moment of the API, to the second: `2026-01-31 08:00:00Z`.
+pub(super) fn moment(rfc3339: &str) -> String {
+    let text = clean(rfc3339);
+    match (text.split_once('T'), text.split_once('.')) {
+        (Some((date, _)), Some((upto, _))) => {
+            let time = upto.get(date.len() + 1..).unwrap_or_default();
+            format!("{date} {time}Z")
+        }
+        _ => text,
     }
 }
 
@@ -204,6 +231,16 @@ mod tests {
         assert_eq!(table.lines(false), "NAME        PENDING\ncrm         12\ncafé-slack  0");
         let plain = table.lines(true).replace("\u{1b}[0m", "");
         assert_eq!(plain.replace("\u{1b}[36m", "").replace("\u{1b}[2m", ""), table.lines(false));
+    }
+
+    #[test]
+    fn sizes_and_moments_are_short() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(2836), "2.7 KiB");
+        assert_eq!(bytes(10 << 30), "10.0 GiB");
+        assert_eq!(moment("2026-01-31T08:00:00.123Z"), "2026-01-31 08:00:00Z");
+        assert_eq!(moment("-5ms"), "-5ms");
     }
 
     #[test]

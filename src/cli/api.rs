@@ -1,0 +1,180 @@
+//! The client of a running instance's API: where it is, how one shows oneself, and what its refusals mean.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::Url;
+
+use super::exit::{Exit, Failure};
+use super::http::{Answer, Ask, Http};
+use super::output::{Form, Out, OutputArgs};
+use crate::admin::wire::ErrorBody;
+use crate::config::{Environment, ProcessEnvironment};
+use crate::secret::Secret;
+
+/// The variable with the token. There is no option for it, because a command line can be read by others.
+const TOKEN: &str = "HOOKSWITCH_ADMIN_TOKEN";
+
+/// The options of every command that speaks to a running instance.
+#[derive(Debug, clap::Args)]
+pub(super) struct AdminArgs {
+    /// Where the instance's API answers. Its token, if it has one, is read from `HOOKSWITCH_ADMIN_TOKEN`
+    #[arg(long, value_name = "URL", env = "HOOKSWITCH_ADMIN", hide_env_values = true,
+          default_value = "http://127.0.0.1:8081", value_parser = address)]
+    admin: Url,
+}
+
+/// An address with or without its scheme.
+fn address(text: &str) -> Result<Url, String> {
+    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{}: is neither http nor https", url.scheme()));
+    }
+    Ok(url)
+}
+
+/// The API of one instance.
+#[derive(Debug)]
+pub(super) struct Api {
+    http: Http,
+    base: Url,
+    token: Option<Secret>,
+}
+
+/// What the API told: JSON, not read yet, so that programs get it as it is.
+#[derive(Debug)]
+pub(super) struct Told(Bytes);
+
+impl Api {
+    /// The one that the options name.
+    pub(super) fn new(args: &AdminArgs) -> Result<Self, Failure> {
+        let token = ProcessEnvironment.variable(TOKEN).filter(|token| !token.is_empty());
+        let http = Http::new()?;
+        Ok(Self { http, base: args.admin.clone(), token: token.map(Secret::new) })
+    }
+
+    /// Asks for something. Empty parameters are left out.
+    pub(super) async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<Told, Failure> {
+        let mut url = self.url(path)?;
+        let given = query.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        for (name, value) in given {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        self.ask(&url, None).await
+    }
+
+    /// Tells it to do something.
+    pub(super) async fn post<T: Serialize>(
+        &self,
+        path: &[&str],
+        body: &T,
+    ) -> Result<Told, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| {
+            Failure::because(Exit::Internal, "the question has no JSON", &error)
+        })?;
+        self.ask(&self.url(path)?, Some(body.into())).await
+    }
+
+    fn url(&self, path: &[&str]) -> Result<Url, Failure> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| Failure::new(Exit::Usage, format!("{} cannot have a path", self.base)))?
+            .pop_if_empty()
+            .extend(path);
+        Ok(url)
+    }
+
+    async fn ask(&self, url: &Url, body: Option<Bytes>) -> Result<Told, Failure> {
+        let mut headers = Vec::new();
+        if body.is_some() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        if let Some(token) = &self.token {
+            headers.push(("authorization", format!("Bearer {}", token.expose())));
+        }
+        let origin = self.base.origin().ascii_serialization();
+        let answer = self.http.ask(url, Ask { headers, body }).await.map_err(|why| {
+            Failure::new(Exit::Unreachable, format!("cannot reach {origin}: {why}")).hint(
+                "is it running? Its log shows the address; --admin or HOOKSWITCH_ADMIN chooses another",
+            )
+        })?;
+        self.read(&answer, &origin)
+    }
+
+    fn read(&self, answer: &Answer, origin: &str) -> Result<Told, Failure> {
+        let json = |kind: &str| kind.contains("json");
+        if !answer.header("content-type").is_some_and(json) {
+            let text = format!("{origin} answered {}, and not like hookswitch", answer.status);
+            return Err(Failure::new(Exit::Unreachable, text)
+                .hint("--admin wants the address of the API (8081), not the one for webhooks"));
+        }
+        if answer.ok() {
+            return Ok(Told(answer.body.clone()));
+        }
+        let said = serde_json::from_slice::<ErrorBody>(&answer.body).unwrap_or_default();
+        let mut message = super::output::clean(&said.detail);
+        if let Some(text) = &said.text {
+            message = format!("{message}\n\n{}", text.trim_end());
+        }
+        let failure = Failure::new(Exit::Findings, message);
+        Err(match (answer.status, &self.token) {
+            (401, None) => failure.hint(format!("set {TOKEN}")),
+            (401, Some(_)) => failure.hint(format!("{TOKEN} has another token than the instance")),
+            _ => failure,
+        })
+    }
+}
+
+impl Told {
+    /// Reads it.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.0).map_err(|error| {
+            Failure::because(Exit::Unreachable, "the answer is not what was asked for", &error)
+                .hint("is the instance of another version?")
+        })
+    }
+}
+
+impl OutputArgs {
+    /// Prints what was told: as it is for programs, by `text` for people.
+    pub(super) fn show<T: DeserializeOwned>(
+        self,
+        told: &Told,
+        text: impl FnOnce(&T, &Out) -> String,
+    ) -> Result<(), Failure> {
+        let mut out = Out::stdout();
+        match self.form {
+            Form::Json => out.json(&told.read::<Value>()?),
+            Form::Text => {
+                let text = text(&told.read()?, &out);
+                out.line(&text)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_lack_its_scheme() {
+        assert_eq!(address("127.0.0.1:8081").unwrap().as_str(), "http://127.0.0.1:8081/");
+        assert_eq!(address("https://ops.example.com/hs").unwrap().path(), "/hs");
+        assert!(address("ftp://example.com").is_err());
+        assert!(address("").is_err());
+    }
+
+    #[test]
+    fn paths_are_appended_and_encoded() {
+        let args = AdminArgs { admin: address("https://ops.example.com/hs/").unwrap() };
+        let url = Api::new(&args).unwrap().url(&["api", "v1", "targets", "a/b", "pause"]).unwrap();
+        assert_eq!(url.as_str(), "https://ops.example.com/hs/api/v1/targets/a%2Fb/pause");
+    }
+}

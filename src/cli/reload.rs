@@ -1,0 +1,46 @@
+//! `reload`: reads the configuration again, now.
+
+use serde_json::json;
+
+use super::api::{AdminArgs, Api};
+use super::exit::{Exit, Failure};
+use super::output::{Ink, Out, OutputArgs};
+use super::status::problem_line;
+use crate::admin::wire;
+
+/// Read the configuration again, now; exits 1 with every problem if it is refused
+///
+/// It is read by itself when it changes; this tells how that went. A refused file changes nothing.
+#[derive(Debug, clap::Args)]
+pub(super) struct Reload {
+    #[command(flatten)]
+    admin: AdminArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Reload {
+    pub(super) async fn execute(self) -> Result<Exit, Failure> {
+        let told = Api::new(&self.admin)?.post(&["-", "reload"], &json!({})).await?;
+        self.output.show(&told, text)?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn text(reloaded: &wire::Reloaded, out: &Out) -> String {
+    let number = reloaded.revision.number;
+    let mut text = if reloaded.result == "published" {
+        out.paint(Ink::Good, &format!("revision {number} runs now"))
+    } else {
+        format!("nothing changed: revision {number} goes on")
+    };
+    for problem in &reloaded.warnings {
+        let line = format!("\nwarning: {}", problem_line(problem));
+        text.push_str(&out.paint(Ink::Careful, &line));
+    }
+    for key in &reloaded.restart_pending {
+        let line = format!("\n{key} was changed and keeps its old value until a restart");
+        text.push_str(&out.paint(Ink::Careful, &line));
+    }
+    text
+}

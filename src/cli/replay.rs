@@ -1,0 +1,53 @@
+//! `replay`: a stored event once more.
+
+use super::api::{AdminArgs, Api};
+use super::exit::{Exit, Failure};
+use super::output::{Ink, Out, OutputArgs, count};
+use crate::admin::wire;
+
+/// Send a stored event once more, under the rules that run now
+///
+/// Makes new deliveries with the same `webhook-id`, past the check for repeats.
+#[derive(Debug, clap::Args)]
+pub(super) struct Replay {
+    /// The event's id, as `events` shows it
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Only to this target, whatever the rules say
+    #[arg(long, value_name = "TARGET", conflicts_with = "original")]
+    to: Option<String>,
+    /// To the targets that were planned on arrival
+    #[arg(long)]
+    original: bool,
+    #[command(flatten)]
+    admin: AdminArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Replay {
+    pub(super) async fn execute(self) -> Result<Exit, Failure> {
+        let wanted = wire::ReplayRequest { to: self.to, original: self.original };
+        let api = Api::new(&self.admin)?;
+        let told = api.post(&["api", "v1", "events", &self.id, "replay"], &wanted).await?;
+        self.output.show(&told, text)?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn text(replayed: &wire::Replayed, out: &Out) -> String {
+    let number = u64::try_from(replayed.deliveries.len()).unwrap_or(u64::MAX);
+    let targets: Vec<_> =
+        replayed.deliveries.iter().map(|delivery| out.paint(Ink::Name, &delivery.target)).collect();
+    let made = format!(
+        "{} made by revision {}: {}",
+        count(number, "delivery"),
+        replayed.revision,
+        targets.join(", ")
+    );
+    if replayed.skipped.is_empty() {
+        return made;
+    }
+    let skipped = replayed.skipped.join(", ");
+    format!("{made}\nnot made, because the configuration has no such target any more: {skipped}")
+}
