@@ -102,7 +102,7 @@ impl Fields {
     }
 
     /// The first value of `field`, if it is a text.
-    pub(super) fn text_of(&self, field: FieldId) -> Option<&str> {
+    pub(crate) fn text_of(&self, field: FieldId) -> Option<&str> {
         match self.get(field).iter().next() {
             Some(Value::Text(text)) => Some(text.plain),
             _ => None,

@@ -2,19 +2,21 @@
 //!
 //! `docs/rules.md` is the specification; its worked examples are test cases of this module.
 
+mod glob;
 mod index;
 mod matcher;
 mod ruleset;
 mod test;
 mod trace;
+mod words;
 
 use std::sync::Arc;
 
 use crate::name::{RuleName, TargetName};
 
 pub use matcher::{Field, Matcher};
-pub use ruleset::RuleSet;
-pub use test::{Literal, Operator, Test, TestError};
+pub use ruleset::{ORDER_KEY_MAX, RuleSet};
+pub use test::{Literal, Operator, REGEX_MAX, Test, TestError};
 pub use trace::{PredicateTrace, RuleOutcome, RuleTrace};
 
 /// One rule of the file.

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use super::matcher::{Condition, Matcher};
+use super::words;
+use crate::event::Fields;
 use crate::name::RuleName;
 
 /// One rule's account.
@@ -46,4 +49,49 @@ pub struct PredicateTrace {
     /// The parts of a combinator.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PredicateTrace>,
+}
+
+/// The predicates of a rule: the parts of the `all` that its keys are, or its only one.
+pub(super) fn predicates(
+    when: &Matcher,
+    compiled: &Condition,
+    fields: &Fields,
+) -> Vec<PredicateTrace> {
+    let whole = predicate(when, compiled, fields);
+    if matches!(when, Matcher::All(_)) { whole.parts } else { vec![whole] }
+}
+
+/// Evaluates every part, also those that no longer matter, since people want to see them all.
+fn predicate(matcher: &Matcher, compiled: &Condition, fields: &Fields) -> PredicateTrace {
+    let combined = |word: &str, matchers: &[Matcher], conditions: &[Condition]| {
+        let pairs = matchers.iter().zip(conditions);
+        let parts =
+            pairs.map(|(matcher, condition)| predicate(matcher, condition, fields)).collect();
+        PredicateTrace {
+            field: word.to_owned(),
+            expected: String::new(),
+            found: String::new(),
+            holds: compiled.holds(fields),
+            parts,
+        }
+    };
+    match (matcher, compiled) {
+        (Matcher::All(matchers), Condition::All(conditions)) => {
+            combined("all", matchers, conditions)
+        }
+        (Matcher::Any(matchers), Condition::Any(conditions)) => {
+            combined("any", matchers, conditions)
+        }
+        (Matcher::Not(matcher), Condition::Not(condition)) => {
+            combined("not", std::slice::from_ref(matcher), std::slice::from_ref(condition))
+        }
+        (Matcher::Field(field, test), Condition::Test(id, _)) => PredicateTrace {
+            field: field.to_string(),
+            expected: test.expected(),
+            found: words::found(fields.get(*id)),
+            holds: compiled.holds(fields),
+            parts: Vec::new(),
+        },
+        _ => unreachable!("a condition is compiled from its matcher, part by part"),
+    }
 }
