@@ -1,8 +1,24 @@
 //! Values from outside: `${VAR}`, `${VAR:-default}`, `${VAR:?why}`, `${file:/path}`. The only place that reads the
 //! environment.
+//!
+//! They are put into values after YAML was read, never into keys, so no value can change the structure of the file.
+//! `$${` writes `${`; nothing else is special. A default may hold further references, eight deep; it ends at its `}`.
+//! As in a shell, `:-` and `:?` treat an empty variable like an unset one. A variable that is not set is an error that
+//! names it; no value is ever part of an error.
 
 use std::collections::BTreeMap;
 use std::fmt;
+
+use crate::secret::Secret;
+
+use super::document::{Kind, Node, Piece, Tree};
+use super::findings::Findings;
+use super::inputs::Files;
+
+/// How deep references may stand in the defaults of others.
+const NESTING_MAX: usize = 8;
+/// Longest value of a scalar with everything put in, in bytes.
+const VALUE_MAX: usize = 1 << 20;
 
 /// Where `${VAR}` looks.
 pub trait Environment: Send + Sync + fmt::Debug {
@@ -28,5 +44,197 @@ pub struct MapEnvironment(pub BTreeMap<String, String>);
 impl Environment for MapEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()
+    }
+}
+
+/// Puts values into every scalar of `tree`. One that cannot be filled becomes broken, and is reported.
+pub(super) fn fill(
+    tree: &mut Tree,
+    environment: &dyn Environment,
+    files: &mut Files,
+    findings: &mut Findings,
+) {
+    for id in 0..u32::try_from(tree.len()).unwrap_or(u32::MAX) {
+        let Kind::Scalar(scalar) = tree.node(id).kind() else { continue };
+        if !scalar.written.contains("${") {
+            continue;
+        }
+        let mut filling = Filling { environment, files, pieces: Vec::new(), size: 0 };
+        let pieces = match filling.scalar(&scalar.written) {
+            Ok(()) => Some(filling.pieces),
+            Err(wrong) => {
+                report(tree.node(id), wrong, findings);
+                None
+            }
+        };
+        tree.fill(id, pieces);
+    }
+}
+
+fn report(node: Node<'_>, wrong: Wrong, findings: &mut Findings) {
+    findings.error_hint(node, wrong.text, wrong.hint);
+}
+
+/// What is wrong with a reference.
+struct Wrong {
+    text: String,
+    hint: Option<String>,
+}
+
+fn wrong(text: impl Into<String>) -> Wrong {
+    Wrong { text: text.into(), hint: None }
+}
+
+impl Wrong {
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+struct Filling<'a> {
+    environment: &'a dyn Environment,
+    files: &'a mut Files,
+    pieces: Vec<Piece>,
+    size: usize,
+}
+
+impl Filling<'_> {
+    fn scalar(&mut self, text: &str) -> Result<(), Wrong> {
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            if let Some(before) = before.strip_suffix('$') {
+                self.written(before);
+                self.written("${");
+                rest = after;
+                continue;
+            }
+            self.written(before);
+            let (reference, left) = reference(after, 0)?;
+            self.put(&reference)?;
+            rest = left;
+        }
+        self.written(rest);
+        Ok(())
+    }
+
+    fn written(&mut self, text: &str) {
+        match self.pieces.last_mut() {
+            Some(Piece::Written(last)) => last.push_str(text),
+            _ if text.is_empty() => {}
+            _ => self.pieces.push(Piece::Written(text.to_owned())),
+        }
+    }
+
+    fn put(&mut self, reference: &Reference) -> Result<(), Wrong> {
+        match reference {
+            Reference::Variable(name, otherwise) => {
+                let value = self.environment.variable(name);
+                match (value, otherwise) {
+                    (Some(value), Otherwise::Unset) => self.insert(value, false),
+                    (Some(value), _) if !value.is_empty() => self.insert(value, false),
+                    (_, Otherwise::Default(parts)) => parts.iter().try_for_each(|part| match part {
+                        Part::Text(text) => self.insert(text.clone(), false),
+                        Part::Reference(reference) => self.put(reference),
+                    }),
+                    (_, Otherwise::Refuse(why)) => {
+                        Err(wrong(format!("the variable {name} is needed: {why}")))
+                    }
+                    (None, Otherwise::Unset) => Err(wrong(format!("the variable {name} is not set"))
+                        .hint(format!(
+                            "set it, or give a default: ${{{name}:-…}}; `$${{` writes the two characters themselves"
+                        ))),
+                }
+            }
+            Reference::File(path) => {
+                let value = self.files.secret(path).map_err(wrong)?;
+                self.insert(value, true)
+            }
+        }
+    }
+
+    fn insert(&mut self, value: String, from_file: bool) -> Result<(), Wrong> {
+        self.size += value.len();
+        if self.size > VALUE_MAX {
+            return Err(wrong(format!("what is put in here is longer than {VALUE_MAX} bytes")));
+        }
+        self.pieces.push(Piece::Inserted { value: Secret::new(value), from_file });
+        Ok(())
+    }
+}
+
+enum Reference {
+    Variable(String, Otherwise),
+    File(String),
+}
+
+/// What happens if a variable is not set.
+enum Otherwise {
+    Unset,
+    Default(Vec<Part>),
+    Refuse(String),
+}
+
+enum Part {
+    Text(String),
+    Reference(Reference),
+}
+
+/// Reads a reference after its `${`, and returns what follows its `}`.
+fn reference(text: &str, depth: usize) -> Result<(Reference, &str), Wrong> {
+    if depth >= NESTING_MAX {
+        return Err(wrong(format!("references stand in one another more than {NESTING_MAX} deep")));
+    }
+    if let Some(rest) = text.strip_prefix("file:") {
+        let (path, rest) = rest.split_once('}').ok_or_else(unclosed)?;
+        if path.trim().is_empty() {
+            return Err(wrong("`${file:}` names no file").hint("write ${file:/run/secrets/name}"));
+        }
+        return Ok((Reference::File(path.to_owned()), rest));
+    }
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).ok_or_else(unclosed)?;
+    let (name, rest) = text.split_at(end);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(wrong("`${` is not followed by the name of a variable")
+            .hint("write ${NAME}, ${NAME:-default}, ${NAME:?why} or ${file:/path}; `$${` writes the two characters themselves"));
+    }
+    let name = name.to_owned();
+    if let Some(rest) = rest.strip_prefix('}') {
+        return Ok((Reference::Variable(name, Otherwise::Unset), rest));
+    }
+    if let Some(rest) = rest.strip_prefix(":-") {
+        let (parts, rest) = default(rest, depth)?;
+        return Ok((Reference::Variable(name, Otherwise::Default(parts)), rest));
+    }
+    if let Some(rest) = rest.strip_prefix(":?") {
+        let (why, rest) = rest.split_once('}').ok_or_else(unclosed)?;
+        return Ok((Reference::Variable(name, Otherwise::Refuse(why.trim().to_owned())), rest));
+    }
+    Err(wrong(format!("`${{{name}` is not followed by `}}`, `:-` or `:?`"))
+        .hint(format!("write ${{{name}}}, ${{{name}:-default}} or ${{{name}:?why}}")))
+}
+
+fn unclosed() -> Wrong {
+    wrong("a `${` has no `}`").hint("close it, or write `$${` for the two characters themselves")
+}
+
+/// The parts of a default up to its `}`.
+fn default(text: &str, depth: usize) -> Result<(Vec<Part>, &str), Wrong> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    loop {
+        let end = rest.find('}').ok_or_else(unclosed)?;
+        match rest.split_once("${") {
+            Some((before, after)) if before.len() < end => {
+                parts.push(Part::Text(before.to_owned()));
+                let (inner, left) = reference(after, depth + 1)?;
+                parts.push(Part::Reference(inner));
+                rest = left;
+            }
+            _ => {
+                let (last, left) = rest.split_at(end);
+                parts.push(Part::Text(last.to_owned()));
+                return Ok((parts, left.strip_prefix('}').unwrap_or_default()));
+            }
+        }
     }
 }

@@ -11,6 +11,9 @@ use crate::name::ContentHash;
 
 use super::FILE_MAX;
 
+/// Longest content of a `${file:…}`, in bytes.
+const SECRET_MAX: usize = 64 << 10;
+
 /// The files that a configuration names, and the hash of all that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
@@ -32,25 +35,25 @@ impl Inputs {
     pub fn hash_now(path: &Path, files: &[PathBuf]) -> ContentHash {
         let mut hasher = InputsHasher::new(read_bounded(path).ok().as_deref());
         for file in files {
-            hasher.file(file, read_bounded(file).ok().as_deref());
+            hasher.file(file, read_regular(file).ok().as_deref());
         }
         hasher.finish()
     }
 }
 
 /// Puts [`Inputs::hash`] together.
-pub(super) struct InputsHasher(Sha256);
+struct InputsHasher(Sha256);
 
 impl InputsHasher {
     /// Begins with the configuration file's bytes, or none if it could not be read.
-    pub(super) fn new(text: Option<&[u8]>) -> Self {
+    fn new(text: Option<&[u8]>) -> Self {
         let mut hasher = Self(Sha256::new());
         hasher.part(text);
         hasher
     }
 
     /// Adds a file that it names.
-    pub(super) fn file(&mut self, path: &Path, content: Option<&[u8]>) {
+    fn file(&mut self, path: &Path, content: Option<&[u8]>) {
         self.part(Some(path.as_os_str().as_encoded_bytes()));
         self.part(content);
     }
@@ -68,8 +71,71 @@ impl InputsHasher {
     }
 
     /// The hash.
-    pub(super) fn finish(self) -> ContentHash {
+    fn finish(self) -> ContentHash {
         ContentHash(self.0.finalize().into())
+    }
+}
+
+/// The files that a configuration names while it is loaded: each is read once, so that what is hashed is what was used.
+pub(super) struct Files {
+    folder: PathBuf,
+    read: Vec<(PathBuf, Result<Vec<u8>, String>)>,
+}
+
+impl Files {
+    /// Files relative to `folder`, that of the configuration.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), read: Vec::new() }
+    }
+
+    /// The content of the file at `path`, or why there is none.
+    pub(super) fn content(&mut self, path: &str) -> Result<&[u8], String> {
+        let path = self.folder.join(path);
+        if !self.read.iter().any(|(known, _)| *known == path) {
+            let content = read_regular(&path);
+            self.read.push((path.clone(), content));
+        }
+        let found = self.read.iter().find(|(known, _)| *known == path);
+        match found.map(|(_, content)| content) {
+            Some(Ok(bytes)) => Ok(bytes),
+            Some(Err(why)) => Err(format!("the file {} {why}", path.display())),
+            None => Err(format!("the file {} was not read", path.display())),
+        }
+    }
+
+    /// The text of the secret in the file at `path`: UTF-8, at most [`SECRET_MAX`] bytes, one final newline taken off.
+    pub(super) fn secret(&mut self, path: &str) -> Result<String, String> {
+        let shown = self.folder.join(path).display().to_string();
+        let bytes = self.content(path)?;
+        if bytes.len() > SECRET_MAX {
+            return Err(format!("the file {shown} is longer than {SECRET_MAX} bytes"));
+        }
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Err(format!("the file {shown} is not UTF-8 text"));
+        };
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        Ok(line.strip_suffix('\r').filter(|_| line.len() < text.len()).unwrap_or(line).to_owned())
+    }
+
+    /// Everything that was read, beside the configuration's own bytes.
+    pub(super) fn inputs(self, text: &[u8]) -> Inputs {
+        let mut hasher = InputsHasher::new(Some(text));
+        for (path, content) in &self.read {
+            hasher.file(path, content.as_deref().ok());
+        }
+        let hash = hasher.finish();
+        Inputs { files: self.read.into_iter().map(|(path, _)| path).collect(), hash }
+    }
+}
+
+/// A pipe or a device would block a load, or never end.
+fn read_regular(path: &Path) -> Result<Vec<u8>, String> {
+    let regular = std::fs::metadata(path).map(|data| data.is_file());
+    match regular.and_then(|regular| if regular { read_bounded(path).map(Some) } else { Ok(None) })
+    {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err("is not a regular file".to_owned()),
+        Err(error) => Err(format!("cannot be read: {error}")),
     }
 }
 

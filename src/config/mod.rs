@@ -1,28 +1,48 @@
 //! `rules.yaml`: read once, checked whole, lowered into a [`Snapshot`] that already proves what the program relies on.
 //!
-//! The way down: text → events with positions (`position`) → `document` (serde types) → `lower` → [`Snapshot`]. Every
-//! problem on the way is a [`Problem`] with its place in the file; all are reported, not the first.
+//! The way down: text → a tree whose nodes know their places (`position`), checked against a second reader (`agree`) →
+//! values from outside put in (`env`) → every key and type held against the tables (`shape`) → `lower` → [`Snapshot`].
+//! Every problem on the way is a [`Problem`] with its place in the file; all are reported, not the first, because no stage
+//! stops at one.
 
+mod agree;
 mod document;
 mod env;
+mod findings;
 mod inputs;
 mod lower;
+mod mask;
+mod near;
 mod position;
 mod problem;
 mod published;
+mod read;
+mod scalar;
 mod schema;
+mod shape;
+mod units;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::name::{Revision, SourceName, TargetName};
+use sha2::{Digest, Sha256};
+
+use crate::name::{ContentHash, Revision, SourceName, TargetName};
 use crate::rule::RuleSet;
 use crate::secret::Secret;
 use crate::signature::Check;
 use crate::target::Target;
+
+use findings::Findings;
+use inputs::Files;
+use lower::Lowered;
 
 pub use env::{Environment, MapEnvironment, ProcessEnvironment};
 pub use inputs::Inputs;
@@ -120,19 +140,97 @@ pub struct Overrides {
 
 /// Loads the file at `path`. On success the snapshot carries the warnings; its revision has number 0.
 pub fn load(
-    _path: &std::path::Path,
-    _environment: &dyn Environment,
-    _overrides: &Overrides,
+    path: &Path,
+    environment: &dyn Environment,
+    overrides: &Overrides,
 ) -> Result<Snapshot, Problems> {
-    todo!()
+    let shown = path.display().to_string();
+    let bytes = inputs::read_bounded(path).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => "name the file with --config or HOOKSWITCH_CONFIG",
+            ErrorKind::PermissionDenied => "let the user that hookswitch runs as read it",
+            ErrorKind::IsADirectory => "name the file, not its folder",
+            _ => "",
+        };
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        findings::unplaced(&shown, format!("the configuration cannot be read: {error}"), hint)
+    })?;
+    let refused = |text: String, hint: &str| {
+        let mut problems = findings::unplaced(&shown, text, Some(hint.to_owned()));
+        problems.inputs = Files::new(Path::new("")).inputs(&bytes);
+        problems
+    };
+    if bytes.len() > FILE_MAX {
+        let text = format!("the configuration is larger than {FILE_MAX} bytes");
+        return Err(refused(text, "this is probably not the file that was meant"));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        refused(format!("the configuration is not UTF-8 text, at byte {at}"), "save it as UTF-8")
+    })?;
+    load_text(text, path, environment, overrides)
 }
 
 /// Loads `text` as if it were the file at `origin` (which need not exist): relative paths are relative to its folder.
 pub fn load_text(
-    _text: &str,
-    _origin: &std::path::Path,
-    _environment: &dyn Environment,
-    _overrides: &Overrides,
+    text: &str,
+    origin: &Path,
+    environment: &dyn Environment,
+    overrides: &Overrides,
 ) -> Result<Snapshot, Problems> {
-    todo!()
+    let shown = origin.display().to_string();
+    let folder = origin.parent().unwrap_or(Path::new(""));
+    let mut files = Files::new(folder);
+    let mut findings = Findings::default();
+    // A byte order mark is no part of the document, and places are counted without it.
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lowered = if text.len() > FILE_MAX {
+        let text = format!("the configuration is larger than {FILE_MAX} bytes");
+        return Err(findings::unplaced(&shown, text, None));
+    } else {
+        lowered(body, folder, environment, overrides, (&mut files, &mut findings))
+    };
+    let inputs = files.inputs(text.as_bytes());
+    let problems = findings.finish(&shown, body, inputs.clone());
+    let hash = ContentHash(Sha256::digest(text).into());
+    match lowered {
+        Some(Lowered { settings, sources, targets, rules }) => Ok(Snapshot {
+            revision: Revision { number: 0, hash },
+            text: text.into(),
+            settings,
+            sources,
+            targets,
+            rules,
+            warnings: problems,
+            inputs,
+        }),
+        None => Err(problems),
+    }
+}
+
+/// The stages in their order. Each takes place whatever the one before found, unless there is nothing to go on with.
+fn lowered(
+    text: &str,
+    folder: &Path,
+    environment: &dyn Environment,
+    overrides: &Overrides,
+    (files, findings): (&mut Files, &mut Findings),
+) -> Option<Lowered> {
+    let Some(mut tree) = position::read(text, findings) else {
+        mask::known_words(text, shape::keys::is_known)
+            .into_iter()
+            .for_each(|at| findings.clear(at));
+        return None;
+    };
+    if !findings.has_errors()
+        && let Some(span) = agree::difference(text, &tree)
+    {
+        let hint = "put the value in quotes, or write it in a plainer way".to_owned();
+        let text = "two YAML readers read this differently, so one of them reads something else than is meant";
+        findings.error_at(Some(span), String::new(), text, hint);
+    }
+    env::fill(&mut tree, environment, files, findings);
+    let root = tree.root()?;
+    shape::check(root, &shape::keys::ROOT, findings);
+    lower::lower(root, folder, overrides, files, findings)
 }

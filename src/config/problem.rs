@@ -2,7 +2,14 @@
 
 use std::fmt;
 
+use annotate_snippets::{AnnotationKind, Group, Level as Severity, Origin, Renderer, Snippet};
+
 use super::Inputs;
+
+/// Most problems that are shown with their lines; the others get one line each.
+const SHOWN_MAX: usize = 100;
+/// Longest line that is shown, in bytes.
+const LINE_MAX: usize = 4_096;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,15 +57,101 @@ pub enum Style {
     Plain,
 }
 
+impl Problem {
+    /// What is wrong and where, without the text of the file: `targets.crm.url: …`.
+    fn title(&self) -> String {
+        if self.path.is_empty() {
+            self.text.clone()
+        } else {
+            format!("{}: {}", self.path, self.text)
+        }
+    }
+}
+
 impl Problems {
     /// With file, line, column, the line, a caret and what to do, for a terminal.
-    pub fn show(&self, _style: Style) -> String {
-        todo!()
+    pub fn show(&self, style: Style) -> String {
+        let renderer = match style {
+            Style::Coloured => Renderer::styled(),
+            Style::Plain => Renderer::plain(),
+        };
+        let mut shown = String::new();
+        for (at, problem) in self.list.iter().enumerate() {
+            if at < SHOWN_MAX {
+                shown.push_str(&renderer.render(&[self.group(problem)]));
+                shown.push_str("\n\n");
+            } else {
+                shown.push_str(&self.line(problem));
+                shown.push('\n');
+            }
+        }
+        shown.truncate(shown.trim_end().len());
+        shown
     }
 
     /// Line and column (from 1, in characters) of a problem.
-    pub fn place(&self, _problem: &Problem) -> Option<(usize, usize)> {
-        todo!()
+    pub fn place(&self, problem: &Problem) -> Option<(usize, usize)> {
+        let before = self.text.get(..problem.span?.0)?;
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+        Some((line, column))
+    }
+
+    /// One line: `rules.yaml:3:5: error: …`.
+    fn line(&self, problem: &Problem) -> String {
+        let level = match problem.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+        };
+        match self.place(problem) {
+            Some((line, column)) => {
+                format!("{}:{line}:{column}: {level}: {}", self.file, problem.title())
+            }
+            None => format!("{}: {level}: {}", self.file, problem.title()),
+        }
+    }
+
+    fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
+        let severity = match problem.level {
+            Level::Error => Severity::ERROR,
+            Level::Warning => Severity::WARNING,
+        };
+        let title = severity.primary_title(problem.title());
+        let group = match self.excerpt(problem) {
+            Some((line, excerpt, span)) => title.element(
+                Snippet::source(excerpt)
+                    .path(self.file.as_str())
+                    .line_start(line)
+                    .annotation(AnnotationKind::Primary.span(span)),
+            ),
+            None => {
+                let origin = Origin::path(self.file.as_str());
+                title.element(match self.place(problem) {
+                    Some((line, column)) => origin.line(line).char_column(column),
+                    None => origin,
+                })
+            }
+        };
+        match &problem.hint {
+            Some(hint) => group.element(Severity::HELP.message(hint.as_str())),
+            None => group,
+        }
+    }
+
+    /// The first line of a problem's place: its number, its text, and the place in it. Only this line is given to the
+    /// renderer, which goes through all that it is given.
+    fn excerpt(&self, problem: &Problem) -> Option<(usize, &str, std::ops::Range<usize>)> {
+        let (from, to) = problem.span?;
+        let before = self.text.get(..from)?;
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let rest = self.text.get(start..)?;
+        let line = rest.split('\n').next()?.trim_end_matches('\r');
+        if line.len() > LINE_MAX {
+            return None;
+        }
+        let from = (from - start).min(line.len());
+        let to = to.saturating_sub(start).clamp(from, line.len());
+        Some((before.matches('\n').count() + 1, line, from..to))
     }
 }
 

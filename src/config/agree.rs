@@ -1,0 +1,112 @@
+//! The second reading of the file, by `serde_yaml`: what the two readers see differently is refused, because then at least
+//! one of them, and maybe the operator, sees something else than what is meant. Only this file knows `serde_yaml`.
+//!
+//! Nothing is built: the visitor walks along the tree of the first reading and stops at the first difference.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::document::{Node, Span, Tree};
+use super::scalar::Plain;
+
+/// The place where `serde_yaml` reads something else than what is in `tree`, if there is one.
+pub(super) fn difference(text: &str, tree: &Tree) -> Option<Span> {
+    let root = tree.root()?;
+    let place = std::cell::Cell::new(root.span());
+    let seed = Same { node: root, place: &place };
+    seed.deserialize(serde_yaml::Deserializer::from_str(text)).err().map(|_| place.get())
+}
+
+#[derive(Clone, Copy)]
+struct Same<'t, 'p> {
+    node: Node<'t>,
+    place: &'p std::cell::Cell<Span>,
+}
+
+impl Same<'_, '_> {
+    fn check<E: Error>(self, same: bool) -> Result<(), E> {
+        if same { Ok(()) } else { Err(E::custom("read differently")) }
+    }
+
+    fn plain(self) -> Option<Plain> {
+        self.node.scalar().map(super::document::Scalar::read)
+    }
+
+    fn number<E: Error>(self, same: impl Fn(&serde_json::Number) -> bool) -> Result<(), E> {
+        self.check(matches!(self.plain(), Some(Plain::Number(number)) if same(&number)))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Same<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.place.set(self.node.mark());
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Same<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the same as the first reading")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.check(self.plain() == Some(Plain::Null))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.check(self.plain() == Some(Plain::Bool(value)))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.number(|number| number.as_i64() == Some(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.number(|number| number.as_u64() == Some(value))
+    }
+
+    fn visit_i128<E: Error>(self, value: i128) -> Result<(), E> {
+        self.number(|number| number.to_string() == value.to_string())
+    }
+
+    fn visit_u128<E: Error>(self, value: u128) -> Result<(), E> {
+        self.number(|number| number.to_string() == value.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.number(|number| number.as_f64().is_some_and(|own| own.total_cmp(&value).is_eq()))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        let same = self
+            .node
+            .scalar()
+            .is_some_and(|scalar| &*scalar.written == value && scalar.read() == Plain::Text);
+        self.check(same)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Some(nodes) = self.node.list() else { return self.check(false) };
+        for node in nodes {
+            let read = list.next_element_seed(Same { node, place: self.place })?;
+            self.check(read.is_some())?;
+        }
+        self.check(list.next_element::<serde::de::IgnoredAny>()?.is_none())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some(nodes) = self.node.map() else { return self.check(false) };
+        for node in nodes {
+            self.place.set(node.key_mark());
+            let key = map.next_key::<String>()?;
+            self.check(key.as_deref() == Some(node.key()))?;
+            map.next_value_seed(Same { node, place: self.place })?;
+        }
+        self.check(map.next_key::<serde::de::IgnoredAny>()?.is_none())
+    }
+}

@@ -1,0 +1,108 @@
+//! Where every stage puts what it finds, so that all of it is reported and in the order of the file.
+
+use super::document::{Node, Span};
+use super::mask;
+use super::{Inputs, Level, Problem, Problems};
+
+/// Most problems that are kept; a file with more is not the file that was meant.
+const KEPT_MAX: usize = 1_000;
+
+/// What was found so far, and which parts of the text may be shown with it.
+#[derive(Default)]
+pub(super) struct Findings {
+    list: Vec<Problem>,
+    dropped: usize,
+    clear: Vec<Span>,
+}
+
+impl Findings {
+    /// Something is wrong with `node`.
+    pub(super) fn error(&mut self, node: Node<'_>, text: impl Into<String>) {
+        self.push(Level::Error, node.path(), Some(node.mark()), text.into(), None);
+    }
+
+    /// Something is wrong with `node`, and this is what to do.
+    pub(super) fn error_hint(
+        &mut self,
+        node: Node<'_>,
+        text: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.push(Level::Error, node.path(), Some(node.mark()), text.into(), hint.into());
+    }
+
+    /// Something is wrong with the key of `node`.
+    pub(super) fn key_error(
+        &mut self,
+        node: Node<'_>,
+        text: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.push(Level::Error, node.path(), Some(node.key_mark()), text.into(), hint.into());
+    }
+
+    /// `node` is legal but unwise.
+    pub(super) fn warn(
+        &mut self,
+        node: Node<'_>,
+        text: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.push(Level::Warning, node.path(), Some(node.mark()), text.into(), hint.into());
+    }
+
+    /// Something is wrong at a place that has no node.
+    pub(super) fn error_at(
+        &mut self,
+        span: Option<Span>,
+        path: String,
+        text: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.push(Level::Error, path, span, text.into(), hint.into());
+    }
+
+    fn push(
+        &mut self,
+        level: Level,
+        path: String,
+        span: Option<Span>,
+        text: String,
+        hint: Option<String>,
+    ) {
+        if self.list.len() < KEPT_MAX {
+            self.list.push(Problem { level, path, span, text, hint });
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The bytes of `span` hold no secret and may be shown.
+    pub(super) fn clear(&mut self, span: Span) {
+        self.clear.push(span);
+    }
+
+    /// Whether anything is wrong, rather than unwise.
+    pub(super) fn has_errors(&self) -> bool {
+        self.dropped > 0 || self.list.iter().any(|problem| problem.level == Level::Error)
+    }
+
+    /// Everything, in the order of the file, with the text masked wherever it was not cleared.
+    pub(super) fn finish(mut self, file: &str, text: &str, inputs: Inputs) -> Problems {
+        self.list.sort_by_key(|problem| problem.span);
+        if self.dropped > 0 {
+            let text = format!("and {} more problems", self.dropped);
+            let path = String::new();
+            self.list.push(Problem { level: Level::Error, path, span: None, text, hint: None });
+        }
+        let text =
+            if self.list.is_empty() { String::new() } else { mask::masked(text, &mut self.clear) };
+        Problems { file: file.to_owned(), text, list: self.list, inputs }
+    }
+}
+
+/// One problem without a place: the file cannot be read at all.
+pub(super) fn unplaced(file: &str, text: String, hint: Option<String>) -> Problems {
+    let problem = Problem { level: Level::Error, path: String::new(), span: None, text, hint };
+    Problems { file: file.to_owned(), list: vec![problem], ..Problems::default() }
+}

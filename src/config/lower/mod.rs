@@ -1,0 +1,98 @@
+//! From the checked tree to what the program works with. The shapes are known to be right or are reported already, so
+//! what is looked at here is meaning: names that exist, paths and templates that compile, values that fit together.
+//!
+//! Nothing here stops at a problem: each part is lowered as far as it goes, and only a file without any error becomes a
+//! snapshot.
+
+mod conditions;
+mod rules;
+mod settings;
+mod sources;
+mod targets;
+mod warnings;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::name::TargetName;
+use crate::path::Path as JsonPath;
+use crate::rule::{Rule, RuleSet};
+use crate::target::Target;
+
+use super::document::Node;
+use super::findings::Findings;
+use super::inputs::Files;
+use super::shape::Fields;
+use super::shape::keys::FILE;
+use super::{Overrides, Settings, Source};
+
+/// Everything of a snapshot that is made from the tree.
+pub(super) struct Lowered {
+    /// Settings.
+    pub(super) settings: Settings,
+    /// Sources in file order.
+    pub(super) sources: Vec<Source>,
+    /// Targets by name.
+    pub(super) targets: BTreeMap<TargetName, Arc<Target>>,
+    /// The rules.
+    pub(super) rules: RuleSet,
+}
+
+/// Lowers the file at `root`, whose folder is `folder`. Returns nothing if there is any error.
+pub(super) fn lower(
+    root: Node<'_>,
+    folder: &Path,
+    overrides: &Overrides,
+    files: &mut Files,
+    findings: &mut Findings,
+) -> Option<Lowered> {
+    let file = Fields::new(root, &FILE);
+    let settings = settings::settings(file, folder, overrides, findings);
+    let sources = sources::sources(file, settings.body_memory, findings);
+    let targets = targets::targets(file, files, findings);
+    let names = rules::Names::new(file);
+    let rules = rules::rules(file, &names, findings);
+    let fallback = rules::fallback(file, &names, findings);
+    let parts = warnings::Parts { file, settings: &settings, sources: &sources, rules: &rules };
+    warnings::warn(&parts, &fallback, findings);
+    if findings.has_errors() {
+        return None;
+    }
+    let rules = rule_set(rules, fallback, &targets);
+    Some(Lowered { settings, sources, targets, rules })
+}
+
+fn rule_set(
+    rules: Vec<Rule>,
+    fallback: Vec<TargetName>,
+    targets: &BTreeMap<TargetName, Arc<Target>>,
+) -> RuleSet {
+    let order_by = targets
+        .iter()
+        .filter_map(|(name, target)| Some((name.clone(), target.order_by.clone()?)))
+        .collect();
+    RuleSet::new(rules, fallback, order_by)
+}
+
+/// A JSONPath written at `node`, whose text is `text`.
+fn json_path(node: Node<'_>, text: &str, findings: &mut Findings) -> Option<JsonPath> {
+    match JsonPath::parse(text) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let hint = path_hint(text);
+            findings.key_error(node, error.to_string(), hint);
+            None
+        }
+    }
+}
+
+fn path_hint(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+    if plain && !text.is_empty() {
+        format!("a JSONPath begins at the root: $.{}", text.trim_start_matches('.'))
+    } else {
+        "a JSONPath (RFC 9535) looks like $.call.duration_ms, $.call[\"odd key\"] or $.items[*].id"
+            .to_owned()
+    }
+}

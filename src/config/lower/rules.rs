@@ -1,0 +1,155 @@
+//! Rules: which events go where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::name::{RuleName, TargetName};
+use crate::rule::{Effect, Flow, Rule};
+
+use super::super::document::Node;
+use super::super::findings::Findings;
+use super::super::near::did_you_mean;
+use super::super::read;
+use super::super::shape::Fields;
+use super::super::shape::keys::RULE;
+use super::conditions::condition;
+
+/// The names of all targets, whether or not they could be lowered: a reference to a broken one is no second problem.
+pub(super) struct Names<'t>(BTreeSet<&'t str>);
+
+impl<'t> Names<'t> {
+    /// The keys of `targets`.
+    pub(super) fn new(file: Fields<'t>) -> Self {
+        let targets = file.get("targets").and_then(Node::map);
+        Self(targets.into_iter().flatten().map(Node::key).collect())
+    }
+
+    /// The targets that `node` names, one or a list.
+    fn named(&self, node: Node<'_>, findings: &mut Findings) -> Vec<TargetName> {
+        let single = node.is_scalar().then_some(node);
+        let mut names: Vec<TargetName> = Vec::new();
+        for item in single.into_iter().chain(node.list().into_iter().flatten()) {
+            let Some(text) = read::node_text(item) else { continue };
+            if !self.0.contains(text.as_str()) {
+                let hint = did_you_mean(&text, self.0.iter().copied()).or_else(|| self.listed());
+                let shown = item.scalar().map_or("", |scalar| &scalar.written);
+                findings.error_hint(item, format!("there is no target `{shown}`"), hint);
+            } else if names.iter().any(|name| name.as_str() == text) {
+                findings.warn(
+                    item,
+                    format!("`{text}` is named twice; it gets each event once"),
+                    None,
+                );
+            } else if let Ok(name) = TargetName::new(&text) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn listed(&self) -> Option<String> {
+        const LISTED_MAX: usize = 10;
+        let names: Vec<_> =
+            self.0.iter().take(LISTED_MAX).map(|name| format!("`{name}`")).collect();
+        let more = if self.0.len() > LISTED_MAX { ", …" } else { "" };
+        if names.is_empty() {
+            Some("`targets` is empty".to_owned())
+        } else {
+            Some(format!("the targets are {}{more}", names.join(", ")))
+        }
+    }
+}
+
+/// Lowers all rules, in file order.
+pub(super) fn rules(file: Fields<'_>, names: &Names<'_>, findings: &mut Findings) -> Vec<Rule> {
+    let nodes = file.get("rules").and_then(Node::list);
+    let mut taken = BTreeMap::new();
+    nodes
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .filter(|(_, node)| node.is_map())
+        .filter_map(|(at, node)| {
+            let fields = Fields::new(node, &RULE);
+            let name = name(fields, at, &mut taken, findings);
+            let when = fields.get("when").map(|node| condition(node, findings));
+            let effect = effect(fields, names, findings);
+            let enabled = fields.value("enabled", read::flag);
+            let flow = flow(fields, effect.as_ref(), findings);
+            let when = match when {
+                None => None,
+                Some(matcher) => Some(matcher?),
+            };
+            Some(Rule { name: name?, when, effect: effect?, flow, enabled })
+        })
+        .collect()
+}
+
+/// Lowers the fallback.
+pub(super) fn fallback(
+    file: Fields<'_>,
+    names: &Names<'_>,
+    findings: &mut Findings,
+) -> Vec<TargetName> {
+    file.get("fallback").map_or_else(Vec::new, |node| names.named(node, findings))
+}
+
+fn name(
+    fields: Fields<'_>,
+    at: usize,
+    taken: &mut BTreeMap<String, usize>,
+    findings: &mut Findings,
+) -> Option<RuleName> {
+    let node = fields.get("name")?;
+    let text = read::node_text(node)?;
+    let name = match RuleName::new(&text) {
+        Ok(name) => name,
+        Err(error) => {
+            findings.error(node, error.to_string());
+            return None;
+        }
+    };
+    if let Some(first) = taken.get(&text) {
+        let hint = "rules are told apart by their names in logs, metrics and `explain`".to_owned();
+        findings.error_hint(node, format!("rules[{first}] has this name already"), hint);
+        return None;
+    }
+    taken.insert(text, at);
+    Some(name)
+}
+
+fn effect(fields: Fields<'_>, names: &Names<'_>, findings: &mut Findings) -> Option<Effect> {
+    let targets = fields.get("to").map(|node| names.named(node, findings));
+    let ignore = fields.get("ignore");
+    match (targets, ignore) {
+        (Some(_), Some(node)) => {
+            findings.key_error(node, "a rule has either `to` or `ignore: true`", None);
+            None
+        }
+        (Some(targets), None) => (!targets.is_empty()).then_some(Effect::Send(targets)),
+        (None, Some(node)) if fields.own("ignore", read::flag) == Some(false) => {
+            let hint = "write `to` with the targets, or `ignore: true`".to_owned();
+            findings.error_hint(node, "`ignore: false` leaves nothing for the rule to do", hint);
+            None
+        }
+        (None, Some(_)) => Some(Effect::Ignore),
+        (None, None) => {
+            let hint = "write `to: [name]`, or `ignore: true` for events that are wanted nowhere"
+                .to_owned();
+            findings.error_hint(fields.node(), "a rule needs `to` or `ignore: true`", hint);
+            None
+        }
+    }
+}
+
+fn flow(fields: Fields<'_>, effect: Option<&Effect>, findings: &mut Findings) -> Flow {
+    let ignores = matches!(effect, Some(Effect::Ignore));
+    match (ignores, fields.own("stop", read::flag), fields.get("stop")) {
+        (true, Some(false), Some(node)) => {
+            let text = "`ignore` implies `stop`: later rules are not looked at";
+            findings.error_hint(node, text, "take `stop` out".to_owned());
+            Flow::Stop
+        }
+        (true, ..) | (false, Some(true), _) => Flow::Stop,
+        _ => Flow::Continue,
+    }
+}

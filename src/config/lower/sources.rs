@@ -1,0 +1,146 @@
+//! Sources: paths that receive events.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::name::SourceName;
+use crate::secret::Secret;
+use crate::signature::{Check, RetellCheck};
+
+use super::super::document::Node;
+use super::super::findings::Findings;
+use super::super::shape::Fields;
+use super::super::shape::keys::{CHECK, SOURCE};
+use super::super::{Dedupe, Source, read, units};
+
+/// Longest path, in bytes.
+const PATH_MAX: usize = 256;
+/// Paths that the listener answers itself.
+const RESERVED: [&str; 2] = ["/healthz", "/readyz"];
+/// Most keys of one source: every one costs an HMAC over every body.
+const KEYS_MAX: usize = 16;
+
+/// Lowers all sources.
+pub(super) fn sources(
+    file: Fields<'_>,
+    body_memory: usize,
+    findings: &mut Findings,
+) -> Vec<Source> {
+    let Some(nodes) = file.get("sources").and_then(Node::map) else { return Vec::new() };
+    if nodes.len() == 0 {
+        let node = file.get("sources").unwrap_or(file.node());
+        findings.error_hint(node, "there is no source, so nothing can arrive", EXAMPLE.to_owned());
+    }
+    let mut paths = BTreeMap::new();
+    let mut sources = Vec::new();
+    for node in nodes {
+        let fields = Fields::new(node, &SOURCE);
+        let name = match SourceName::new(node.key()) {
+            Ok(name) => Some(name),
+            Err(error) => {
+                findings.key_error(node, format!("not the name of a source: {error}"), None);
+                None
+            }
+        };
+        let path = path(fields, &mut paths, findings);
+        let check = check(fields, findings);
+        let max_body = fields.value("max_body", read::size);
+        if max_body > body_memory as u64 {
+            let memory = units::show_size(body_memory as u64);
+            let at = fields.get("max_body").unwrap_or(node);
+            let hint = "raise `limits.body_memory`, or lower `max_body`".to_owned();
+            findings.error_hint(
+                at,
+                format!("a body of this size never fits into `limits.body_memory`, {memory}"),
+                hint,
+            );
+        }
+        if let (Some(name), Some(path), Some(check)) = (name, path, check) {
+            let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
+            sources.push(Source { name, path, check, dedupe: dedupe(fields), max_body });
+        }
+    }
+    sources
+}
+
+const EXAMPLE: &str =
+    "add one: `retell: { path: /webhook, verify: { retell: [\"${RETELL_API_KEY}\"] } }`";
+
+fn path<'t>(
+    fields: Fields<'t>,
+    taken: &mut BTreeMap<String, &'t str>,
+    findings: &mut Findings,
+) -> Option<String> {
+    let node = fields.get("path")?;
+    let path = read::node_text(node)?;
+    let plain = path
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'<' | b'>'));
+    if !path.starts_with('/') {
+        let hint = format!("write /{}", path.trim_start_matches('/'));
+        findings.error_hint(
+            node,
+            "a path begins with `/`",
+            path.bytes().all(|b| b.is_ascii_graphic()).then_some(hint),
+        );
+    } else if !plain || path.len() > PATH_MAX {
+        let text =
+            format!("a path is at most {PATH_MAX} visible ASCII characters, without ? and #");
+        findings.error_hint(
+            node,
+            text,
+            "other characters are percent-encoded; a query is for `query:` in a rule".to_owned(),
+        );
+    } else if RESERVED.contains(&path.as_str()) {
+        findings.error(node, "the listener answers this path itself, for health checks");
+    } else if let Some(other) = taken.insert(path.clone(), fields.node().key()) {
+        findings.error(node, format!("the source `{other}` has this path already"));
+    } else {
+        return Some(path);
+    }
+    None
+}
+
+fn check(fields: Fields<'_>, findings: &mut Findings) -> Option<Check> {
+    let node = fields.get("verify")?;
+    if node.is_scalar() {
+        return (read::node_text(node)? == "none").then_some(Check::Unsigned);
+    }
+    if !node.is_map() {
+        return None;
+    }
+    let verify = Fields::new(node, &CHECK);
+    let keys_node = verify.get("retell")?;
+    let single = keys_node.is_scalar().then_some(keys_node);
+    let mut keys = Vec::new();
+    for key in single.into_iter().chain(keys_node.list().into_iter().flatten()) {
+        let Some(text) = read::node_text(key).or_else(|| filled_empty(key)) else { continue };
+        if text.is_empty() {
+            let hint = "it is the API key with the webhook badge in Retell's dashboard; `verify: none` must be written out";
+            findings.error_hint(key, "the key is empty", hint.to_owned());
+        } else if text.trim() != text {
+            findings.error(key, "the key begins or ends with white space");
+        } else {
+            keys.push(Secret::new(text));
+        }
+    }
+    if keys.len() > KEYS_MAX {
+        findings.error(keys_node, format!("a source has at most {KEYS_MAX} keys"));
+    }
+    RetellCheck::new(keys, verify.value("tolerance", read::duration)).ok().map(Check::Retell)
+}
+
+/// A variable that is set to nothing is an empty text here, not an absent one.
+fn filled_empty(node: Node<'_>) -> Option<String> {
+    node.scalar().filter(|scalar| scalar.is_filled()).map(|_| String::new())
+}
+
+fn dedupe(fields: Fields<'_>) -> Dedupe {
+    let dedupe = fields.fields_or_default("dedupe");
+    let window: Duration = dedupe.value("window", read::duration);
+    match dedupe.value("by", read::text).as_str() {
+        "off" => Dedupe::Off,
+        "body" => Dedupe::ByBody(window),
+        _ => Dedupe::ById(window),
+    }
+}
