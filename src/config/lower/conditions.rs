@@ -112,6 +112,7 @@ fn test(node: Node<'_>, field: Field, findings: &mut Findings) -> Option<Matcher
                 TestError::Regex(_) => node.get("regex"),
                 TestError::Glob(_) => node.get("glob"),
                 TestError::NoText => node.get("ignore_case"),
+                TestError::Never => node.get("exists"),
                 TestError::Empty => None,
             };
             findings.error(at.unwrap_or(node), error.to_string());
