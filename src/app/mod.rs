@@ -119,6 +119,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
             readiness: readiness.clone(),
+            limits: ingress::Limits::default(),
         };
         let ingress = Ingress::start(ingress, listen);
         let parts = admin::Parts {

@@ -7,8 +7,9 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::metrics::{AttemptLabel, DeliveryResult, EventResult, Inner, REMOVED};
-use super::metrics::{Gauges, TargetSeries};
+use super::metrics::{
+    AttemptLabel, DeliveryResult, EventResult, Gauges, Inner, REMOVED, Refused, TargetSeries,
+};
 use super::series::Histogram;
 
 type Written = Result<(), Error>;
@@ -29,6 +30,7 @@ impl Collector for Inner {
             .encode_descriptor("hookswitch_build", "The version that runs", None, MetricType::Info)?
             .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
         self.events(&mut encoder)?;
+        self.listener(&mut encoder)?;
         self.target_counters(&mut encoder)?;
         self.target_gauges(&mut encoder)?;
         self.store(&mut encoder)?;
@@ -70,6 +72,26 @@ impl Inner {
             MetricType::Histogram,
         )?;
         histogram(family, &self.acknowledged)
+    }
+
+    fn listener(&self, encoder: &mut DescriptorEncoder<'_>) -> Written {
+        let mut family = encoder.encode_descriptor(
+            "hookswitch_refused",
+            "Connections and requests refused before they reached a source, by why",
+            None,
+            MetricType::Counter,
+        )?;
+        for (reason, count) in Refused::ALL.iter().zip(self.refused.iter()) {
+            counter(family.encode_family(&[("reason", reason.as_str())])?, count)?;
+        }
+        encoder
+            .encode_descriptor(
+                "hookswitch_connections",
+                "Connections to the listener that are open",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&self.connections.get())
     }
 
     fn target_counters(&self, encoder: &mut DescriptorEncoder<'_>) -> Written {

@@ -69,11 +69,13 @@ pub enum EventResult {
     StoreFull,
     /// 503: the store failed.
     StoreFailed,
+    /// 500: a fault of ours.
+    Internal,
 }
 
 impl EventResult {
     /// All of them, in the order of declaration.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Routed,
         Self::Unrouted,
         Self::Ignored,
@@ -91,6 +93,7 @@ impl EventResult {
         Self::Busy,
         Self::StoreFull,
         Self::StoreFailed,
+        Self::Internal,
     ];
 
     /// The label's value.
@@ -113,6 +116,52 @@ impl EventResult {
             Self::Busy => "busy",
             Self::StoreFull => "store_full",
             Self::StoreFailed => "store_failed",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Why a connection or request was refused before it reached a source: the label `reason` of `hookswitch_refused_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refused {
+    /// There were `limits.connections` already.
+    Connections,
+    /// Its headers did not come in time.
+    HeadTimeout,
+    /// Its headers are larger than they may be.
+    HeadTooLarge,
+    /// It is not HTTP, or its `Content-Length` is none.
+    BadHead,
+    /// Its `Transfer-Encoding` leaves open where it ends.
+    Framing,
+    /// Nothing is at its path.
+    NotFound,
+    /// Its path knows other methods.
+    Method,
+}
+
+impl Refused {
+    /// All of them, in the order of declaration.
+    pub const ALL: [Self; 7] = [
+        Self::Connections,
+        Self::HeadTimeout,
+        Self::HeadTooLarge,
+        Self::BadHead,
+        Self::Framing,
+        Self::NotFound,
+        Self::Method,
+    ];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::HeadTimeout => "head_timeout",
+            Self::HeadTooLarge => "head_too_large",
+            Self::BadHead => "bad_head",
+            Self::Framing => "framing",
+            Self::NotFound => "not_found",
+            Self::Method => "method",
         }
     }
 }
@@ -284,6 +333,8 @@ pub(super) struct Inner {
     pub(super) removed_target: Removed<TargetSeries>,
     /// Gauges are set and not added to, so those of removed targets are kept one by one.
     removed_gauges: Mutex<HashMap<TargetName, Gauges>>,
+    pub(super) refused: Counts<{ Refused::ALL.len() }>,
+    pub(super) connections: Value,
     pub(super) acknowledged: Histogram,
     pub(super) committed: Histogram,
     pub(super) store_bytes: Value,
@@ -311,6 +362,8 @@ impl Metrics {
             removed_source: Removed::default(),
             removed_target: Removed::default(),
             removed_gauges: Mutex::default(),
+            refused: Counts::default(),
+            connections: Value::default(),
             acknowledged: Histogram::new(ACK_BOUNDS),
             committed: Histogram::new(COMMIT_BOUNDS),
             store_bytes: Value::default(),
@@ -330,6 +383,16 @@ impl Metrics {
         let series =
             sources.get(source).map_or_else(|| self.inner.removed_source.touch(), Arc::as_ref);
         series.add(result as usize, 1);
+    }
+
+    /// A connection or request was refused before it reached a source.
+    pub fn refused(&self, reason: Refused) {
+        self.inner.refused.add(reason as usize, 1);
+    }
+
+    /// Connections to the listener that are open.
+    pub fn connections(&self, open: u64) {
+        self.inner.connections.set(open);
     }
 
     /// A rule matched. A rule that a reload took out in this moment is not counted.

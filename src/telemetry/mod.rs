@@ -6,7 +6,7 @@ pub mod log;
 mod metrics;
 mod series;
 
-pub use metrics::{AttemptLabel, DeliveryResult, EventResult, Metrics};
+pub use metrics::{AttemptLabel, DeliveryResult, EventResult, Metrics, Refused};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::delivery::DeadReason;
 use crate::name::{ContentHash, Revision, RuleName, SourceName, TargetName};
 
-use super::{AttemptLabel, DeliveryResult, EventResult, Metrics};
+use super::{AttemptLabel, DeliveryResult, EventResult, Metrics, Refused};
 
 fn source(name: &str) -> SourceName {
     SourceName::new(name).unwrap()
@@ -27,6 +27,7 @@ fn filled() -> Metrics {
     metrics.configured(&[source("retell")], std::slice::from_ref(&rule), &[target("crm")]);
     metrics.event(&source("retell"), EventResult::Routed);
     metrics.rule_matched(&rule);
+    metrics.connections(5);
     metrics.acknowledged(Duration::from_millis(3));
     metrics.committed(Duration::from_millis(2));
     metrics.delivery(&target("crm"), DeliveryResult::Created, 2);
@@ -59,6 +60,7 @@ fn the_names_are_those_of_the_documents() {
         (r#"hookswitch_attempt_seconds_sum{target="crm"}"#, 100.0),
         (r#"hookswitch_attempt_seconds_bucket{le="60.0",target="crm"}"#, 0.0),
         (r#"hookswitch_attempt_seconds_bucket{le="+Inf",target="crm"}"#, 1.0),
+        ("hookswitch_connections", 5.0),
         ("hookswitch_ack_seconds_count", 1.0),
         (r#"hookswitch_ack_seconds_bucket{le="0.0025"}"#, 0.0),
         (r#"hookswitch_ack_seconds_bucket{le="0.005"}"#, 1.0),
@@ -96,6 +98,11 @@ fn every_label_counts_for_itself() {
         let series =
             format!(r#"hookswitch_deliveries_total{{target="t",result="{}"}}"#, result.as_str());
         assert_eq!(value(&metrics, &series).unwrap().to_string(), count.to_string());
+    }
+    for reason in Refused::ALL {
+        metrics.refused(reason);
+        let series = format!(r#"hookswitch_refused_total{{reason="{}"}}"#, reason.as_str());
+        assert_eq!(value(&metrics, &series), Some(1.0));
     }
     for outcome in AttemptLabel::ALL {
         metrics.attempt(&target("t"), outcome, Duration::ZERO);

@@ -251,6 +251,16 @@ pub fn query_pairs(raw: &str) -> Pairs {
 }
 
 impl Reader {
+    /// Whether a rule reads a header, so that nobody need collect them otherwise.
+    pub fn reads_headers(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
+    /// Whether a rule reads a query parameter.
+    pub fn reads_query(&self) -> bool {
+        !self.queries.is_empty()
+    }
+
     /// Reads a verified body. `headers` have names in lower case; `query` is as [`query_pairs`] makes it.
     pub fn read(
         &self,
