@@ -7,15 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 
 /// How long one request may take, connecting included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most that is read of an answer.
 const ANSWER_MAX: usize = 64 << 20;
 
-/// A client. Cheap to clone.
-#[derive(Debug, Clone)]
+/// A client.
+#[derive(Debug)]
 pub(super) struct Http(reqwest::Client);
 
 /// A request.
@@ -94,7 +94,7 @@ impl Http {
         for (name, value) in ask.headers {
             request = request.header(name, value);
         }
-        let told = |error: reqwest::Error| chain(&error.without_url());
+        let told = |error: reqwest::Error| root(&error);
         let mut answer = request.send().await.map_err(told)?;
         let headers = answer
             .headers()
@@ -110,4 +110,16 @@ impl Http {
         }
         Ok(Answer { status: answer.status().as_u16(), headers, body: body.into() })
     }
+}
+
+/// The innermost cause: `connection refused` says more than `error sending request` and all that stands between them.
+fn root(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", TIMEOUT.as_secs());
+    }
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }

@@ -83,13 +83,14 @@ impl Send {
         }
         let ink = if answer.ok() { Ink::Good } else { Ink::Bad };
         let status = out.paint(ink, &answer.status.to_string());
-        let id =
-            event_id.unwrap_or("no event id in the answer: is it hookswitch that listens there?");
-        out.line(&match (answer.ok(), duplicate, problem) {
-            (true, true, _) => {
+        out.line(&match (answer.ok(), event_id, problem) {
+            (true, Some(id), _) if duplicate => {
                 format!("{status}  a repeat of {id}: stored and delivered once, that time")
             }
-            (true, false, _) => format!("{status}  stored as {id}"),
+            (true, Some(id), _) => format!("{status}  stored as {id}"),
+            (true, None, _) => {
+                format!("{status}  without an event id: is it hookswitch that listens there?")
+            }
             (false, _, Some(problem)) => format!("{status}  refused: {problem}"),
             (false, _, None) => format!("{status}  refused"),
         })
