@@ -118,11 +118,8 @@ impl Api {
             return Ok(Told(answer.body.clone()));
         }
         let said = serde_json::from_slice::<ErrorBody>(&answer.body).unwrap_or_default();
-        let mut message = super::output::clean(&said.detail);
-        if let Some(text) = &said.text {
-            message = format!("{message}\n\n{}", text.trim_end());
-        }
-        let failure = Failure::new(Exit::Findings, message);
+        let failure = Failure::new(Exit::Findings, super::output::clean(&said.detail));
+        let failure = said.text.iter().fold(failure, |failure, text| failure.after(text));
         Err(match (answer.status, &self.token) {
             (401, None) => failure.hint(format!("set {TOKEN}")),
             (401, Some(_)) => failure.hint(format!("{TOKEN} has another token than the instance")),

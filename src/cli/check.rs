@@ -115,13 +115,14 @@ fn summary(path: &Path, snapshot: Option<&Snapshot>, errors: usize, warnings: us
     let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let file = path.display();
     let warned = count(number(warnings), "warning");
-    match snapshot {
-        Some(snapshot) => format!(
-            "{file}: good: {}, {}, {}; {warned}",
-            count(number(snapshot.sources.len()), "source"),
-            count(number(snapshot.rules.rules().len()), "rule"),
-            count(number(snapshot.targets.len()), "target"),
-        ),
-        None => format!("{file}: {}, {warned}", count(number(errors), "error")),
-    }
+    let Some(snapshot) = snapshot else {
+        return format!("{file}: {}, {warned}", count(number(errors), "error"));
+    };
+    format!(
+        "{file}: {}: {}, {}, {}",
+        if warnings == 0 { "good".to_owned() } else { warned },
+        count(number(snapshot.sources.len()), "source"),
+        count(number(snapshot.rules.rules().len()), "rule"),
+        count(number(snapshot.targets.len()), "target"),
+    )
 }

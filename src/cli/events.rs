@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::output::{Ink, Out, OutputArgs, Table, bytes, cell, clean, count, inked, moment};
 use crate::admin::wire;
 
-/// List what arrived, newest first, and what became of it; with an ID, everything about one event
+/// List what arrived and what became of it; with an ID, everything about one event
 #[derive(Debug, clap::Args)]
 pub(super) struct Events {
     /// One event, with its deliveries and every attempt

@@ -54,13 +54,15 @@ pub(super) enum Failure {
         message: String,
         /// What to do.
         hint: Option<String>,
+        /// A text that stands before it: the problems of a configuration.
+        details: Option<String>,
     },
 }
 
 impl Failure {
     /// A failure with a message and nothing to advise.
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self::Told { exit, message: message.into(), hint: None }
+        Self::Told { exit, message: message.into(), hint: None, details: None }
     }
 
     /// A failure that ends with the whole chain of causes of `error`.
@@ -77,6 +79,15 @@ impl Failure {
         self
     }
 
+    /// The same after a longer text of its own.
+    #[must_use]
+    pub(super) fn after(mut self, text: &str) -> Self {
+        if let Self::Told { details, .. } = &mut self {
+            *details = Some(text.trim_end().to_owned());
+        }
+        self
+    }
+
     /// How the process ends.
     pub(super) fn exit(&self) -> Exit {
         match self {
@@ -88,7 +99,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Told { message, hint, .. } = self else { return Ok(()) };
+        let Self::Told { message, hint, details, .. } = self else { return Ok(()) };
+        if let Some(details) = details {
+            write!(f, "{details}\n\n")?;
+        }
         write!(f, "error: {message}")?;
         hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  help: {hint}"))
     }

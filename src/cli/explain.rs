@@ -49,11 +49,8 @@ impl Explain {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let path = files::configuration(self.config.as_deref(), Exit::Usage)?;
         let snapshot = check::load(&path)?.map_err(|problems| {
-            let shown = problems.show(stderr_style());
-            Failure::new(
-                Exit::Findings,
-                format!("the configuration has problems\n\n{}", shown.trim_end()),
-            )
+            Failure::new(Exit::Findings, format!("{} has problems", problems.file))
+                .after(&problems.show(stderr_style()))
         })?;
         let body = files::event(&self.event)?;
         let sample = Sample {

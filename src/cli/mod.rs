@@ -36,7 +36,7 @@ use crate::telemetry::log::{self, Format};
 
 use exit::{Exit, Failure};
 
-/// Routes the webhooks of Retell AI voice agents: durable in, routed by rules, delivered with retries, explained.
+/// Routes the webhooks of Retell AI voice agents by rules: stored first, delivered with retries, explained
 #[derive(Debug, Parser)]
 #[command(name = "hookswitch", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
@@ -44,10 +44,11 @@ use exit::{Exit, Failure};
                         reach, 70 internal error, 73 or 74 data folder, 78 configuration refused."
 )]
 struct Arguments {
-    /// What to log on standard error: error, warn, info, debug, trace, or a filter like `info,hookswitch::store=debug`
+    /// What to log on standard error: error, warn, info, debug, trace, or a filter like `info,hyper=debug`
     #[arg(
         long,
         global = true,
+        display_order = 1000,
         env = "HOOKSWITCH_LOG",
         value_name = "LEVEL",
         hide_env_values = true

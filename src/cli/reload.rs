@@ -8,9 +8,10 @@ use super::output::{Ink, Out, OutputArgs};
 use super::status::problem_line;
 use crate::admin::wire;
 
-/// Read the configuration again, now; exits 1 with every problem if it is refused
+/// Read the configuration again, now
 ///
-/// It is read by itself when it changes; this tells how that went. A refused file changes nothing.
+/// It is read by itself when it changes; this tells how that went. Exits 1 with every problem if it is refused, which
+/// changes nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Reload {
     #[command(flatten)]

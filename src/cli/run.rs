@@ -23,14 +23,19 @@ pub(super) struct Run {
     #[arg(long, short, value_name = "FILE", env = "HOOKSWITCH_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Where webhooks arrive, over `listen` of the configuration; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Where the API answers, over `admin` of the configuration
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<SocketAddr>,
     /// The data folder, over `data_dir` of the configuration
     #[arg(long, value_name = "FOLDER", env = "HOOKSWITCH_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
+}
+
+/// An address to listen on.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_invalid| "an address looks like 127.0.0.1:8080 or [::]:8080".to_owned())
 }
 
 impl Run {
@@ -141,11 +146,11 @@ impl Stops {
 /// What to tell about a start or an end that failed, and the exit code it has.
 pub(super) fn refused(error: AppError) -> Failure {
     match error {
-        AppError::Config(problems) => Failure::new(
-            Exit::Config,
-            format!("the configuration is refused\n\n{}", problems.show(stderr_style()).trim_end()),
-        )
-        .hint("mend the file; `hookswitch check` shows the same without starting anything"),
+        AppError::Config(problems) => {
+            Failure::new(Exit::Config, format!("{} is refused, nothing was started", problems.file))
+                .after(&problems.show(stderr_style()))
+                .hint("mend the file; `hookswitch check` shows the same without starting anything")
+        }
         AppError::DataFolder(text) => Failure::new(Exit::CannotCreate, text),
         AppError::Listen { address, purpose, ref source } => {
             let hint = match source.kind() {

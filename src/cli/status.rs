@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::output::{Ink, Out, OutputArgs, Table, bytes, cell, count, inked};
 use crate::admin::wire;
 
-/// Show how a running instance is: configuration, store, what waits and what was given up
+/// Show how a running instance is: configuration, store, backlog
 #[derive(Debug, clap::Args)]
 pub(super) struct Status {
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::admin::wire;
 pub(super) enum Targets {
     /// List them: what waits, what was given up, circuit, last failure
     List(List),
-    /// Send nothing to a target until it is resumed, through restarts and reloads; events go on being stored for it
+    /// Send nothing to a target until it is resumed; its deliveries wait
     Pause(Named),
     /// Send to it again
     Resume(Named),

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::exit::{Exit, Failure};
 use super::output::{Form, Out, OutputArgs};
-use super::run::Stops;
+use super::run::{Stops, address};
 use crate::tasks::Tasks;
 
 pub(super) use server::{Received, Script, start};
@@ -24,7 +24,7 @@ pub(super) use show::{body, json, text};
 #[derive(Debug, clap::Args)]
 pub(super) struct Sink {
     /// The address to receive on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082", value_parser = address)]
     listen: SocketAddr,
     /// What to answer: a status, or several to answer in turn, of which the last goes on: `500,429,200`
     #[arg(long, value_name = "STATUS", value_delimiter = ',', default_value = "200",
@@ -51,15 +51,15 @@ impl Sink {
             )
             .hint("choose another address with --listen (127.0.0.1:0 takes any free port)")
         })?;
-        let address = listener.local_addr()?;
+        let bound = listener.local_addr()?;
         let tasks = Tasks::new();
         let script =
             Script { statuses: self.status, retry_after: self.retry_after, delay: self.delay };
         let mut received = start(listener, script, &tasks);
         let mut out = Out::stdout();
         match self.output.form {
-            Form::Text => out.line(&format!("receiving on http://{address}; Ctrl-C ends it"))?,
-            Form::Json => out.json_line(&serde_json::json!({ "listening": address }))?,
+            Form::Text => out.line(&format!("receiving on http://{bound}; Ctrl-C ends it"))?,
+            Form::Json => out.json_line(&serde_json::json!({ "listening": bound }))?,
         }
         loop {
             tokio::select! {
