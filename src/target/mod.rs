@@ -1,9 +1,15 @@
-//! Targets: what goes out to whom, and what the answers mean. A kind is one file; I/O is in `client` and `log`.
+//! Targets: what goes out to whom, and what the answers mean. A kind is one file or folder; I/O is in `client` and `log`.
+//!
+//! An attempt is one line, top to bottom: render the request, send it, judge the answer. Rendering is pure. An attempt
+//! promises to end within the target's timeout, to put at most one request on the wire, not to panic on anything a target
+//! does, and to say what happened without a secret. It does not retry, pace or store: `dispatch` does.
 
+mod answer;
 pub mod client;
 mod http;
 mod log;
 mod request;
+mod scope;
 mod sign;
 mod slack;
 
@@ -11,12 +17,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::clock::Timestamp;
 use crate::delivery::{Outcome, Overrides, Rate, RetryPolicy};
 use crate::event::Event;
 use crate::name::{RuleName, TargetName};
 use crate::path::Path;
 use crate::telemetry::AttemptLabel;
+
+use scope::Scope;
 
 pub use client::{CaError, Client};
 pub use http::{Body, HeaderTemplate, HttpTarget, Method};
@@ -88,11 +98,16 @@ impl Target {
     /// The request that would go out. Pure.
     pub fn render(
         &self,
-        _event: &Event,
-        _rules: &[RuleName],
-        _info: AttemptInfo,
+        event: &Event,
+        rules: &[RuleName],
+        info: AttemptInfo,
     ) -> Result<Request, RenderFailure> {
-        todo!()
+        let scope = Scope::new(event, rules, info);
+        match &self.kind {
+            Kind::Http(http) => http.render(&scope),
+            Kind::Slack(slack) => slack.render(&scope),
+            Kind::Log => Ok(log::render(&self.name, &scope)),
+        }
     }
 
     /// `http`, `slack` or `log`.
@@ -106,16 +121,57 @@ impl Target {
 
     /// Where it sends, for people: `https://crm.example.com`, never more of an address than its origin.
     pub fn shown_address(&self) -> String {
-        todo!()
+        match &self.kind {
+            Kind::Http(http) => http.url.origin().to_owned(),
+            Kind::Slack(slack) => slack.url.origin().to_owned(),
+            Kind::Log => log::ADDRESS.to_owned(),
+        }
     }
 }
 
 /// Makes one attempt: renders, sends, judges. Never panics on what a target does; ends within the target's timeout.
 pub async fn attempt(
-    _target: &Arc<Target>,
-    _event: &Event,
-    _rules: &[RuleName],
-    _info: AttemptInfo,
+    target: &Arc<Target>,
+    event: &Event,
+    rules: &[RuleName],
+    info: AttemptInfo,
 ) -> Report {
-    todo!()
+    let begun = Instant::now();
+    let request = match target.render(event, rules, info) {
+        Ok(request) => request,
+        Err(failure) => return Report::unrendered(failure),
+    };
+    let client = match &target.kind {
+        Kind::Http(http) => &http.client,
+        Kind::Slack(slack) => &slack.client,
+        Kind::Log => return log::write(request.body, target.timeout).await,
+    };
+    match client.send(&request, target.timeout).await {
+        Ok(answer) => {
+            let now = info.now.plus(begun.elapsed());
+            let is_slack = matches!(target.kind, Kind::Slack(_));
+            let verdict = if is_slack { slack::judge } else { answer::judge };
+            answer::report(&request, &answer, verdict(&answer, &target.overrides, now))
+        }
+        Err(fault) => Report::unanswered(fault.label, fault.detail),
+    }
+}
+
+impl Report {
+    /// There was no request to send.
+    fn unrendered(failure: RenderFailure) -> Self {
+        Self {
+            outcome: Outcome::Reject(failure.reason),
+            label: AttemptLabel::Unrendered,
+            status: None,
+            detail: failure.message,
+            answer: None,
+        }
+    }
+
+    /// There was no answer; it may work later.
+    fn unanswered(label: AttemptLabel, detail: String) -> Self {
+        let outcome = Outcome::Retry { not_before: None, busy: false };
+        Self { outcome, label, status: None, detail, answer: None }
+    }
 }

@@ -3,18 +3,24 @@
 use bytes::Bytes;
 
 use crate::delivery::DeadReason;
+use crate::event::Unreadable;
 use crate::secret::Secret;
+use crate::template::TemplateError;
+
+/// Longest header value, in bytes. Servers commonly take 8 KiB for a whole head.
+const HEADER_MAX: usize = 8 << 10;
 
 /// What would go out. `Debug` shows no header value and no body.
 #[derive(Clone)]
 pub struct Request {
-    /// `POST`, `PUT` or `PATCH`.
+    /// `POST`, `PUT` or `PATCH`; `LOG` for a line on standard output.
     pub method: &'static str,
     /// The whole address.
     pub url: Secret,
     /// `scheme://host:port` of it.
     pub origin: String,
-    /// Header names in lower case and values, each with whether the value may be shown (ours may, configured ones not).
+    /// Header names in lower case and values, each with whether the value may be shown (ours may, but for signatures;
+    /// configured ones not).
     pub headers: Vec<(String, Secret, bool)>,
     /// The body.
     pub body: Bytes,
@@ -34,4 +40,34 @@ pub struct RenderFailure {
     pub reason: DeadReason,
     /// What failed, without payload text.
     pub message: String,
+}
+
+impl RenderFailure {
+    /// The template of `place` failed.
+    pub(super) fn template(place: &str, why: &TemplateError) -> Self {
+        Self { reason: DeadReason::Template, message: format!("{place}: {why}") }
+    }
+
+    /// What `place` rendered to cannot be sent.
+    pub(super) fn unsendable(place: &str, why: &str) -> Self {
+        Self { reason: DeadReason::Template, message: format!("{place}: {why}") }
+    }
+
+    /// The body cannot be looked at as a whole.
+    pub(super) fn unreadable(why: &Unreadable) -> Self {
+        Self { reason: DeadReason::Unreadable, message: format!("the body is {why}") }
+    }
+}
+
+/// Whether `value` can be sent as a header: printable ASCII of at most 8 KiB.
+pub(super) fn check_header_value(value: &str) -> Result<(), &'static str> {
+    if value.len() > HEADER_MAX {
+        return Err("the value is longer than 8 KiB");
+    }
+    match value.chars().find(|c| !matches!(c, ' '..='~')) {
+        None => Ok(()),
+        Some('\r' | '\n') => Err("the value has a line break in it"),
+        Some(c) if c.is_control() => Err("the value has a control character in it"),
+        Some(_) => Err("the value has a character in it that is not ASCII"),
+    }
 }

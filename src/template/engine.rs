@@ -141,7 +141,15 @@ impl TextTemplate {
 
     /// Whether an event is needed to render it.
     pub fn is_templated(&self) -> bool {
-        !matches!(&*self.0, Form::Fixed(_))
+        self.fixed().is_none()
+    }
+
+    /// The text, if no event is needed to render it.
+    pub fn fixed(&self) -> Option<&Secret> {
+        match &*self.0 {
+            Form::Fixed(text) => Some(text),
+            _ => None,
+        }
     }
 }
 

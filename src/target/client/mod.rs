@@ -1,0 +1,159 @@
+//! The HTTP client: the only place that knows reqwest, and, with `log`, the only one of `target` that does I/O.
+//!
+//! It promises: one request on the wire for each call, over HTTP/1.1; no redirect is followed, no proxy of the environment
+//! is used, nothing is decompressed; link-local addresses are refused on the address dialled; at most [`ANSWER_MAX`]
+//! bytes of an answer are read; everything ends within the deadline.
+//!
+//! On retries: reqwest's own policy is switched off. Beneath it hyper-util takes another connection if a pooled one turns
+//! out to be closed before any byte of the request was written; reqwest has no switch for that, and none is missing:
+//! the target never saw the request, and the total deadline holds over both connections.
+
+mod dial;
+mod fault;
+mod tls;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Method, Response, Url};
+use tokio::time::{Instant, timeout_at};
+
+use super::Request;
+
+pub(super) use fault::Fault;
+pub use tls::CaError;
+
+/// Most bytes of an answer that are read.
+pub(super) const ANSWER_MAX: usize = 64 << 10;
+/// The longest that connecting may take, TLS included; a shorter total deadline ends it earlier.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an unused connection is kept. Load balancers commonly close theirs after 60 s.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
+/// Most unused connections that are kept for each target.
+const IDLE_MAX: usize = 8;
+
+/// A client for one target: its pool, and the certificate authorities it trusts. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    inner: reqwest::Client,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+/// What a target answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The usual words for the status, if it has any.
+    pub(super) reason: &'static str,
+    /// The first `Retry-After`, if it is text.
+    pub(super) retry_after: Option<String>,
+    /// The first `Location`, if it is text.
+    pub(super) location: Option<String>,
+    /// The beginning of its body, at most [`ANSWER_MAX`] bytes.
+    pub(super) body: Vec<u8>,
+    /// What kept the rest of the body away, if something did.
+    pub(super) broken_off: Option<&'static str>,
+}
+
+impl Client {
+    /// A client that trusts the public authorities (webpki-roots) and those in `ca_pem`.
+    pub fn new(ca_pem: Option<&[u8]>) -> Result<Self, CaError> {
+        let inner = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(ca_pem)?)
+            .dns_resolver(dial::Resolver)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_MAX)
+            .build()
+            .expect(
+                "a client with its TLS and its resolver given needs nothing that could be missing",
+            );
+        Ok(Self { inner })
+    }
+
+    /// Sends a request and reads the answer, all within `timeout`.
+    ///
+    /// Once the head of an answer is there, it counts: a target that said 200 has the event, even if the body that
+    /// follows breaks off or drips until the deadline.
+    pub(super) async fn send(&self, request: &Request, timeout: Duration) -> Result<Answer, Fault> {
+        let deadline = Instant::now() + timeout;
+        let url = Url::parse(request.url.expose()).map_err(|_error| Fault::address(request))?;
+        dial::check_literal(&url).map_err(|refused| Fault::refused(request, refused))?;
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_error| Fault::address(request))?;
+        let sending = self
+            .inner
+            .request(method, url)
+            .headers(headers(request)?)
+            .body(request.body.clone())
+            .send();
+        let response = match timeout_at(deadline, sending).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(Fault::sending(request, &error)),
+            Err(_elapsed) => return Err(Fault::no_answer(request, timeout)),
+        };
+        Ok(read(response, deadline).await)
+    }
+}
+
+async fn read(mut response: Response, deadline: Instant) -> Answer {
+    let status = response.status();
+    let text = |name| {
+        let value: Option<&HeaderValue> = response.headers().get(name);
+        value.and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
+    let mut answer = Answer {
+        status: status.as_u16(),
+        reason: status.canonical_reason().unwrap_or_default(),
+        retry_after: text(RETRY_AFTER),
+        location: text(LOCATION),
+        body: Vec::new(),
+        broken_off: None,
+    };
+    while answer.body.len() < ANSWER_MAX {
+        match timeout_at(deadline, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => keep(&mut answer.body, &chunk),
+            Ok(Ok(None)) => break,
+            Ok(Err(_error)) => {
+                answer.broken_off = Some("the answer broke off");
+                break;
+            }
+            Err(_elapsed) => {
+                answer.broken_off = Some("the answer did not end in time");
+                break;
+            }
+        }
+    }
+    answer
+}
+
+fn keep(body: &mut Vec<u8>, chunk: &Bytes) {
+    let room = ANSWER_MAX.saturating_sub(body.len());
+    body.extend(chunk.iter().take(room));
+}
+
+/// The headers as reqwest has them. Rendering has checked them; what is configured is marked, so that nothing prints it.
+fn headers(request: &Request) -> Result<HeaderMap, Fault> {
+    let mut headers = HeaderMap::with_capacity(request.headers.len());
+    for (name, value, may_be_shown) in &request.headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_str(value.expose());
+        let (Ok(name), Ok(mut value)) = (name, value) else { return Err(Fault::header(request)) };
+        value.set_sensitive(!may_be_shown);
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
