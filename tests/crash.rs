@@ -66,13 +66,26 @@ async fn target(listener: TcpListener, received: Received) {
         tokio::task::spawn_local(async move {
             let mut stream = BufReader::new(stream);
             while let Some(request) = read_http(&mut stream).await {
-                let path = request.head.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
-                let body: serde_json::Value = serde_json::from_slice(&request.body).expect("the body is whole");
-                let number = body["call"]["call_id"].as_str().and_then(|id| id.strip_prefix("call_")?.parse().ok());
+                let path = request
+                    .head
+                    .split(' ')
+                    .nth(1)
+                    .unwrap_or_default()
+                    .trim_start_matches('/')
+                    .to_owned();
+                let body: serde_json::Value =
+                    serde_json::from_slice(&request.body).expect("the body is whole");
+                let number = body["call"]["call_id"]
+                    .as_str()
+                    .and_then(|id| id.strip_prefix("call_")?.parse().ok());
                 let id = request.header("webhook-id").expect("an idempotency key").to_owned();
                 let key = (path, number.expect("our own event"));
                 received.lock().unwrap().entry(key).or_default().push(id);
-                if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.is_err() {
+                if stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                    .await
+                    .is_err()
+                {
                     break;
                 }
             }
@@ -89,7 +102,15 @@ struct Running {
 /// Starts the real binary and waits until it says where it listens.
 async fn start(folder: &Path) -> Running {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hookswitch"))
-        .args(["run", "--config", "rules.yaml", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .args([
+            "run",
+            "--config",
+            "rules.yaml",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+        ])
         .current_dir(folder)
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
@@ -103,8 +124,10 @@ async fn start(folder: &Path) -> Running {
         while let Ok(Some(line)) = lines.next_line().await {
             said.push_str(&line);
             said.push('\n');
-            for (what, marker) in [("listen", "webhooks"), ("admin", "admin")] {
-                let address = line.split('"').find_map(|word| word.trim_start_matches("http://").parse().ok());
+            for (what, marker) in [("listen", "for webhooks"), ("admin", "for the API")] {
+                let address = line
+                    .split('"')
+                    .find_map(|word| word.trim_start_matches("http://").parse().ok());
                 if let Some(address) = address.filter(|_| line.contains(marker)) {
                     addresses.entry(what).or_insert(address);
                 }
@@ -173,7 +196,8 @@ async fn missing(received: &Received, answered: &[u64]) -> Vec<(String, u64)> {
     loop {
         ticks.tick().await;
         let seen = received.lock().unwrap();
-        let wanted = answered.iter().flat_map(|number| TARGETS.map(|target| (target.to_owned(), *number)));
+        let wanted =
+            answered.iter().flat_map(|number| TARGETS.map(|target| (target.to_owned(), *number)));
         let missing: Vec<_> = wanted.filter(|key| !seen.contains_key(key)).collect();
         if missing.is_empty() || Instant::now() > until {
             return missing;
@@ -182,7 +206,8 @@ async fn missing(received: &Received, answered: &[u64]) -> Vec<(String, u64)> {
 }
 
 async fn get(to: SocketAddr, path: &str) -> String {
-    let mut stream = BufReader::new(TcpStream::connect(to).await.expect("the admin listener answers"));
+    let mut stream =
+        BufReader::new(TcpStream::connect(to).await.expect("the admin listener answers"));
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("a request");
     let mut answer = String::new();
@@ -192,7 +217,9 @@ async fn get(to: SocketAddr, path: &str) -> String {
 
 fn rules(target: SocketAddr) -> String {
     let entry = |name: &str| {
-        format!("  {name}:\n    kind: http\n    url: http://{target}/{name}\n    retry: {{ initial: 100ms, max: 1s }}\n")
+        format!(
+            "  {name}:\n    kind: http\n    url: http://{target}/{name}\n    retry: {{ initial: 100ms, max: 1s }}\n"
+        )
     };
     format!(
         "version: 1\nsources:\n  retell:\n    path: /webhook\n    verify: none\ntargets:\n{}{}rules:\n  - name: all of it\n    to: [slack, crm]\n",
@@ -205,13 +232,15 @@ async fn crash_runs(kills: u32) {
     let folder = tempfile::tempdir().expect("a folder");
     let received: Received = Received::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    std::fs::write(folder.path().join("rules.yaml"), rules(listener.local_addr().expect("bound"))).expect("rules");
+    std::fs::write(folder.path().join("rules.yaml"), rules(listener.local_addr().expect("bound")))
+        .expect("rules");
     tokio::task::spawn_local(target(listener, Arc::clone(&received)));
 
     let mut running = start(folder.path()).await;
     let (address, _) = watch::channel(Some(running.listen));
-    let senders: Vec<_> =
-        (0..SENDERS).map(|at| tokio::task::spawn_local(sender(at as u64, address.subscribe()))).collect();
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|at| tokio::task::spawn_local(sender(at as u64, address.subscribe())))
+        .collect();
     for kill in 0..kills {
         // Between 0.2 and 1 s of load, another moment each time.
         let load = Duration::from_millis(200 + u64::from(kill) * 337 % 800);
@@ -230,9 +259,18 @@ async fn crash_runs(kills: u32) {
         answered.extend(sender.await.expect("a sender"));
     }
 
-    assert!(answered.len() >= kills as usize * 20, "only {} events were answered: no load", answered.len());
+    assert!(
+        answered.len() >= kills as usize * 20,
+        "only {} events were answered: no load",
+        answered.len()
+    );
     let missing = missing(&received, &answered).await;
-    assert!(missing.is_empty(), "{} of {} deliveries lost: {missing:?}", missing.len(), answered.len() * 2);
+    assert!(
+        missing.is_empty(),
+        "{} of {} deliveries lost: {missing:?}",
+        missing.len(),
+        answered.len() * 2
+    );
     let seen = received.lock().unwrap().clone();
     let repeats: usize = seen.values().map(|ids| ids.len() - 1).sum();
     for (key, ids) in &seen {
@@ -242,13 +280,18 @@ async fn crash_runs(kills: u32) {
     assert!(repeats <= kills as usize * (1_024 + 16), "{repeats} repeats after {kills} kills");
     let metrics = get(running.admin, "/metrics").await;
     assert!(metrics.contains("hookswitch_pending"), "{metrics}");
-    println!("{kills} kills, {} events answered, 0 lost, {repeats} attempts repeated", answered.len());
+    println!(
+        "{kills} kills, {} events answered, 0 lost, {repeats} attempts repeated",
+        answered.len()
+    );
 }
 
 #[test]
 fn nothing_that_was_answered_is_lost() {
     #[expect(clippy::disallowed_methods, reason = "how often to kill is the runner's choice")]
-    let kills = std::env::var("HOOKSWITCH_CRASH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let kills =
+        std::env::var("HOOKSWITCH_CRASH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     tokio::task::LocalSet::new().block_on(&runtime, crash_runs(kills));
 }
