@@ -153,7 +153,7 @@ impl Desk {
             .expect("bash runs");
         let lines = follow(&mut child);
         let wanted: &[(&str, &str)] = match program {
-            "hookswitch sink" => &[("SINK", "listening")],
+            "hookswitch sink" => &[("SINK", "receiving")],
             _ => &[("LISTEN", "for webhooks"), ("ADMIN", "for the API")],
         };
         let mut said = String::new();
