@@ -293,8 +293,16 @@ fn the_deployment_examples_are_what_they_should_be() {
         kubernetes.contains("restartPolicy: Always"),
         "a native sidecar is an init container that is kept running"
     );
+    let map = documents[0]["data"]["rules.yaml"]
+        .as_str()
+        .expect("the ConfigMap holds the rules")
+        .to_owned();
     let desk = Desk::new();
-    fs::write(desk.folder.path().join("rules.yaml"), read("rules.yaml")).expect("a file");
-    let variables = "RETELL_API_KEY=key SLACK_SALES_URL=http://127.0.0.1:9/s CRM_TOKEN=t HOOKSWITCH_ADMIN_TOKEN=t";
-    desk.run(0, &format!("{variables} hookswitch check rules.yaml"));
+    for rules in [read("rules.yaml"), map] {
+        fs::write(desk.folder.path().join("rules.yaml"), rules).expect("a file");
+        desk.run(
+            0,
+            "RETELL_API_KEY=key SLACK_SALES_URL=http://127.0.0.1:9/s hookswitch check rules.yaml",
+        );
+    }
 }
