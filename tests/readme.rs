@@ -3,6 +3,12 @@
 //! Commands run as they are written but for what the table [`HOW`] adds: free ports instead of the usual ones, so that
 //! tests do not fight over them, and a stand-in for Slack.
 
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of a test fail as the test does, and it says what it skips"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
