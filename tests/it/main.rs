@@ -1,0 +1,13 @@
+//! The integration tests: one binary, everything in this process, real sockets on ports that the system chooses.
+//!
+//! `support` has what they share. No test sleeps and hopes: each waits for something, with a deadline.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what the tests share is a test, too: it fails by panicking"
+)]
+
+mod ingress;
+mod support;

@@ -1,0 +1,129 @@
+//! A client that writes the bytes it is told and reads what comes back.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::PATIENCE;
+
+/// One connection.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    /// Received and not yet taken as an answer.
+    ahead: Vec<u8>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+}
+
+/// A POST with `headers` (each with its line end) and a `Content-Length`.
+pub(crate) fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: t\r\n{headers}content-length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+impl Wire {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("somebody listens");
+        Self { stream, ahead: Vec::new() }
+    }
+
+    /// Writes everything. A server that closed already is no failure: what it said can still be read.
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        let sent = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await;
+        drop(sent.expect("the server takes what is sent"));
+        self
+    }
+
+    /// Closes our side; the server's answer can still be read.
+    pub(crate) async fn finish(&mut self) -> &mut Self {
+        self.stream.shutdown().await.expect("our side closes");
+        self
+    }
+
+    /// Whether more came; false at the end, by a close or a reset.
+    async fn more(&mut self) -> bool {
+        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.ahead)).await;
+        read.expect("the server answers or closes").is_ok_and(|count| count > 0)
+    }
+
+    /// The next answer, interim ones included; none if the connection closes before it.
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
+        let head_end = loop {
+            if let Some(at) = self.ahead.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at;
+            }
+            if !self.more().await {
+                assert!(self.ahead.is_empty(), "half an answer: {:?}", self.ahead);
+                return None;
+            }
+        };
+        let head: Vec<u8> = self.ahead.drain(..head_end + 4).collect();
+        let head = String::from_utf8(head).expect("our heads are text");
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1));
+        let status: u16 = status.and_then(|text| text.parse().ok()).expect("a status line");
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(": ").expect("a header"))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, value)| value.parse().expect("a length"));
+        while self.ahead.len() < length {
+            assert!(self.more().await, "the answer's body was cut");
+        }
+        let body = self.ahead.drain(..length).collect();
+        Some(Answer { status, headers, body })
+    }
+
+    /// The next answer, which must come.
+    pub(crate) async fn expect(&mut self) -> Answer {
+        self.answer().await.expect("an answer before the end")
+    }
+
+    /// Checks the status of an answer whose body does not come, and that the connection ends after it.
+    pub(crate) async fn expect_head(&mut self, status: u16) {
+        while self.more().await {}
+        let text = String::from_utf8_lossy(&self.ahead);
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
+        assert!(text.ends_with("\r\n\r\n"), "{text}");
+    }
+
+    /// Waits for the end of the connection; nothing may come before it.
+    pub(crate) async fn expect_end(&mut self) {
+        while self.more().await {}
+        assert!(self.ahead.is_empty(), "more came: {:?}", String::from_utf8_lossy(&self.ahead));
+    }
+
+    /// Whether nothing has come so far.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        let nothing = self.stream.try_read(&mut [0; 1]);
+        self.ahead.is_empty()
+            && nothing.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
+    /// Breaks the connection off: the other side sees a reset.
+    pub(crate) fn reset(self) {
+        self.stream.set_zero_linger().expect("a socket");
+    }
+}
