@@ -48,12 +48,9 @@ pub(super) fn report(request: &Request, answer: &Answer, verdict: Verdict) -> Re
     for remark in [verdict.remark, location].into_iter().flatten() {
         detail.extend([": ", &remark]);
     }
-    match &verdict.outcome {
-        Outcome::Retry { not_before: Some(at), busy } => {
-            let whole = if *busy { "; the whole target waits" } else { "; this delivery waits" };
-            detail.extend([whole, " until ", &at.rfc3339(), ", as it asks"]);
-        }
-        _ => {}
+    if let Outcome::Retry { not_before: Some(at), busy } = &verdict.outcome {
+        let whole = if *busy { "; the whole target waits" } else { "; this delivery waits" };
+        detail.extend([whole, " until ", &at.rfc3339(), ", as it asks"]);
     }
     if let Some(why) = answer.broken_off {
         detail.extend(["; ", why]);

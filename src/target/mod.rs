@@ -13,6 +13,9 @@ mod scope;
 mod sign;
 mod slack;
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;

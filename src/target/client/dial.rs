@@ -33,7 +33,7 @@ impl Resolve for Resolver {
             let found = tokio::net::lookup_host((name.as_str(), 0))
                 .await
                 .map_err(|error| NoAddress(Some(error)))?;
-            Ok(allowed(found)?)
+            allowed(found)
         })
     }
 }
@@ -60,7 +60,7 @@ pub(super) fn check_literal(url: &Url) -> Result<(), LinkLocal> {
     }
 }
 
-/// 169.254.0.0/16 and fe80::/10, also as an IPv4 address inside an IPv6 one: mapped, compatible (RFC 4291 section 2.5.5)
+/// 169.254.0.0/16 and `fe80::/10`, also as an IPv4 address inside an IPv6 one: mapped, compatible (RFC 4291 section 2.5.5)
 /// or translated (RFC 6052).
 fn is_link_local(address: IpAddr) -> bool {
     match address {

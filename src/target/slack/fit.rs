@@ -21,11 +21,16 @@ const LINK_MAX: usize = 1_000;
 /// What follows where something was cut off.
 const ELLIPSIS: char = '…';
 
+/// As much of a text as can matter to a cut at `max` units: a transcript is not worked through for its first line.
+pub(super) fn head(text: &str, max: usize) -> String {
+    text.trim_start().chars().take(4 * max).collect()
+}
+
 /// A foreign text, cleaned, escaped and cut to `max` units.
 pub(super) fn escaped(text: &str, max: usize) -> String {
     let mut fitted = String::new();
     let mut used = 0;
-    let text = clean(text);
+    let text = clean(&head(text, max));
     let mut rest = text.trim().chars();
     while let Some(c) = rest.next() {
         let mut buffer = [0; 4];
@@ -44,7 +49,7 @@ pub(super) fn escaped(text: &str, max: usize) -> String {
 
 /// As [`escaped`], on one line.
 pub(super) fn line(text: &str, max: usize) -> String {
-    escaped(&text.split_whitespace().collect::<Vec<_>>().join(" "), max)
+    escaped(&head(text, max).split_whitespace().collect::<Vec<_>>().join(" "), max)
 }
 
 /// A text that is escaped already, cut to `max` units, not in the middle of `&amp;`, `&lt;` or `&gt;`.

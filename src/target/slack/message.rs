@@ -2,7 +2,9 @@
 //! to listen, at a glance.
 //!
 //! All foreign text is escaped and cut; the longer of it (summary, last words) stands in plain-text elements, where Slack
-//! reads no markup at all. The sum of all bounds below, with the JSON around them, is under [`MESSAGE_MAX`].
+//! reads no markup at all. The sum of all bounds below, with the JSON around them, stays under 12,000 characters: Slack
+//! documents no limit, but answers `msg_blocks_too_long` from about 13,200 on
+//! (<https://github.com/slackapi/bolt-js/issues/2509>).
 
 use serde_json::{Value, json};
 
@@ -11,10 +13,6 @@ use super::payload::Facts;
 use crate::target::request::RenderFailure;
 use crate::target::scope::Scope;
 
-/// Longest message, in characters of its JSON. Slack documents none, but answers `msg_blocks_too_long` from about 13,200
-/// on: <https://github.com/slackapi/bolt-js/issues/2509>.
-#[cfg(test)]
-pub(super) const MESSAGE_MAX: usize = 12_000;
 /// Longest fallback text: notifications show less.
 const SUMMARY_MAX: usize = 300;
 /// Longest value in a field.
@@ -51,7 +49,8 @@ fn summary_of(facts: &Facts<'_>) -> String {
         facts.outcome(),
         facts.summary().map(str::to_owned),
     ];
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    let parts: Vec<_> =
+        parts.into_iter().flatten().map(|part| fit::head(&part, SUMMARY_MAX)).collect();
     fit::line(&format!("{sign} {}", parts.join(" · ")), SUMMARY_MAX)
 }
 
@@ -60,34 +59,32 @@ fn blocks(facts: &Facts<'_>, scope: &Scope<'_>) -> Vec<Value> {
     let agent = facts.agent().map(|agent| format!(" · {agent}")).unwrap_or_default();
     let mut blocks = vec![json!({
         "type": "header",
-        "text": plain(fit::line(&format!("{sign} {title}{agent}"), HEADER_MAX)),
+        "text": plain(&fit::line(&format!("{sign} {title}{agent}"), HEADER_MAX)),
     })];
     let overview = [
         facts.parties(),
         facts.length().map(|length| ("Length", length)),
         facts.sentiment().map(|sentiment| ("Sentiment", sentiment)),
         facts.outcome().map(|outcome| ("Outcome", outcome)),
-        facts.ending().map(|ending| ("Ended by", ending)),
+        facts.ending().map(|ending| ("Ending", ending)),
         facts.transfer().map(|transfer| ("Transfer to", transfer)),
     ];
     let overview = overview.into_iter().flatten().map(|(label, value)| field(label, &value));
     blocks.extend(fields(overview.collect()));
     let prose = facts.summary().map(str::to_owned).or_else(|| facts.last_words());
     if let Some(prose) = prose {
-        let text = plain(fit::escaped(&prose, PROSE_MAX));
+        let text = plain(&fit::escaped(&prose, PROSE_MAX));
         blocks.push(json!({ "type": "section", "text": text }));
     }
-    let custom = facts.custom();
-    let hidden = custom.len().saturating_sub(CUSTOM_MAX);
-    let shown = custom.iter().take(CUSTOM_MAX).map(|(label, value)| field(label, value));
-    blocks.extend(fields(shown.collect()));
+    let (custom, hidden) = facts.custom(CUSTOM_MAX);
+    blocks.extend(fields(custom.iter().map(|(label, value)| field(label, value)).collect()));
     if hidden > 0 {
-        blocks.push(context(vec![plain(format!("and {hidden} more"))]));
+        blocks.push(context(&[plain(&format!("and {hidden} more"))]));
     }
     let links = facts.links().into_iter().filter_map(|(url, label)| fit::link(url, label));
     let links: Vec<_> = links.collect();
     if !links.is_empty() {
-        let text = mrkdwn(fit::cut_escaped(&links.join("   "), SECTION_MAX));
+        let text = mrkdwn(&fit::cut_escaped(&links.join("   "), SECTION_MAX));
         blocks.push(json!({ "type": "section", "text": text }));
     }
     blocks.push(footer(facts, scope));
@@ -100,23 +97,24 @@ fn footer(facts: &Facts<'_>, scope: &Scope<'_>) -> Value {
     let seconds = facts.when().div_euclid(1000);
     if (0..DATE_MAX).contains(&seconds) {
         let plain_date = crate::clock::Timestamp::from_millis(seconds * 1000).rfc3339();
-        elements
-            .push(mrkdwn(format!("<!date^{seconds}^{{date_short_pretty}} {{time}}|{plain_date}>")));
+        elements.push(mrkdwn(&format!(
+            "<!date^{seconds}^{{date_short_pretty}} {{time}}|{plain_date}>"
+        )));
     }
-    elements.extend(facts.id().map(|id| plain(fit::line(id, VALUE_MAX))));
+    elements.extend(facts.id().map(|id| plain(&fit::line(id, VALUE_MAX))));
     let rules: Vec<_> = scope.rules().iter().map(crate::name::RuleName::as_str).collect();
     if !rules.is_empty() {
-        elements.push(plain(fit::line(&format!("rule: {}", rules.join(", ")), VALUE_MAX)));
+        elements.push(plain(&fit::line(&format!("rule: {}", rules.join(", ")), VALUE_MAX)));
     }
     if elements.is_empty() {
-        elements.push(plain(scope.event().envelope().id.to_string()));
+        elements.push(plain(&scope.event().envelope().id.to_string()));
     }
-    context(elements)
+    context(&elements)
 }
 
 fn field(label: &str, value: &str) -> Value {
     let label: String = fit::line(label, LABEL_MAX).replace(['*', '_', '~', '`'], " ");
-    mrkdwn(format!("*{label}*\n{}", fit::line(value, VALUE_MAX)))
+    mrkdwn(&format!("*{label}*\n{}", fit::line(value, VALUE_MAX)))
 }
 
 /// A section of fields, at most ten of them.
@@ -125,16 +123,16 @@ fn fields(fields: Vec<Value>) -> Option<Value> {
     (!fields.is_empty()).then(|| json!({ "type": "section", "fields": fields }))
 }
 
-fn context(elements: Vec<Value>) -> Value {
+fn context(elements: &[Value]) -> Value {
     json!({ "type": "context", "elements": elements })
 }
 
 /// Text in which Slack reads no markup; `:smile:` stays as it is, too.
-fn plain(text: String) -> Value {
+fn plain(text: &str) -> Value {
     json!({ "type": "plain_text", "text": text, "emoji": false })
 }
 
 /// Markup of ours around foreign text. `verbatim`: Slack is not to look for names and addresses by itself.
-fn mrkdwn(text: String) -> Value {
+fn mrkdwn(text: &str) -> Value {
     json!({ "type": "mrkdwn", "text": text, "verbatim": true })
 }

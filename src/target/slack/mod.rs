@@ -8,6 +8,9 @@ mod judge;
 mod message;
 mod payload;
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -64,7 +67,9 @@ impl SlackTarget {
         let Value::Array(mut blocks) = blocks else {
             return Err(RenderFailure::unsendable("blocks", "they are no list on this event"));
         };
-        blocks.iter_mut().for_each(|block| fit::own_block(block));
+        for block in &mut blocks {
+            fit::own_block(block);
+        }
         let text = match text {
             Some(text) => text,
             None => message::summary(scope)?,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::event::{Envelope, LIFE_CYCLE};
+use crate::event::{Envelope, KNOWN, LIFE_CYCLE};
 use crate::template::duration_text;
 
 /// What is known of an event.
@@ -88,7 +88,7 @@ impl<'d> Facts<'d> {
 
     /// What the analysis makes of the caller's mood.
     pub(super) fn sentiment(&self) -> Option<String> {
-        let sentiment = text(self.analysis()?, "user_sentiment")?;
+        let sentiment = text(self.analysis()?, "user_sentiment").filter(|it| *it != "Unknown")?;
         let sign = match sentiment {
             "Positive" => "🙂 ",
             "Neutral" => "😐 ",
@@ -161,23 +161,19 @@ impl<'d> Facts<'d> {
         said.map(|(role, content)| format!("{}: {content}", humanized(role)))
     }
 
-    /// The analysis of one's own, as label and value; for unknown events, what stands beside the call.
-    pub(super) fn custom(&self) -> Vec<(String, String)> {
+    /// The analysis of one's own, as label and value, at most `max`, and how many more there are; for unknown events, what
+    /// stands beside the call.
+    pub(super) fn custom(&self, max: usize) -> (Vec<(String, String)>, usize) {
         let own = self.analysis().and_then(|analysis| analysis.get("custom_analysis_data"));
-        let known = self.name.is_some_and(|name| crate::event::KNOWN.contains(&name));
-        let members = match own.and_then(Value::as_object) {
-            Some(own) => own,
-            None if known => return Vec::new(),
-            None => match self.root.as_object() {
-                Some(root) => root,
-                None => return Vec::new(),
-            },
-        };
-        members
-            .iter()
-            .filter(|(key, value)| own.is_some() || (*key != "event" && is_scalar(value)))
-            .filter_map(|(key, value)| Some((humanized(key), shown(value)?)))
-            .collect()
+        let own = own.and_then(Value::as_object);
+        let is_known = self.name.is_some_and(|name| KNOWN.contains(&name));
+        let members = own.or_else(|| self.root.as_object().filter(|_| !is_known));
+        let members = members.into_iter().flatten().filter(|(key, value)| {
+            has_words(value) && (own.is_some() || (*key != "event" && is_scalar(value)))
+        });
+        let count = members.clone().count();
+        let shown = members.take(max).map(|(key, value)| (humanized(key), shown(value)));
+        (shown.collect(), count.saturating_sub(max))
     }
 
     /// Addresses worth a click, with their labels.
@@ -214,18 +210,31 @@ fn is_scalar(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
 }
 
-/// A value in the words of people; nothing for `null` and the empty text.
-fn shown(value: &Value) -> Option<String> {
+/// Whether there is anything to show of a value.
+fn has_words(value: &Value) -> bool {
     match value {
-        Value::Null => None,
-        Value::Bool(true) => Some("Yes".to_owned()),
-        Value::Bool(false) => Some("No".to_owned()),
-        Value::String(text) => (!text.trim().is_empty()).then(|| text.clone()),
-        Value::Array(items) if items.iter().all(is_scalar) => {
-            let items: Vec<_> = items.iter().take(20).filter_map(shown).collect();
-            (!items.is_empty()).then(|| items.join(", "))
-        }
-        other => Some(other.to_string()),
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// A value in the words of people.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "Yes".to_owned(),
+        Value::Bool(false) => "No".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.iter().all(is_scalar) => items
+            .iter()
+            .take(20)
+            .filter(|item| has_words(item))
+            .map(shown)
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
     }
 }
 
