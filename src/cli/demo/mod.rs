@@ -6,7 +6,7 @@
 mod folder;
 mod tell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,27 +24,33 @@ use super::output::Out;
 use super::run::{Stops, refused};
 use super::sink::{self, Received, Script};
 use crate::app::{App, Options};
-use crate::clock::System;
+use crate::clock::{Clock, System};
 use crate::config::{MapEnvironment, Overrides};
 use crate::event::EventId;
-use crate::store::{DeliveryState, StoreError};
+use crate::explain::explain_stored;
+use crate::store::{DeliveryState, EventFilter, Page, StoreError};
 use crate::tasks::Tasks;
 
 use folder::Folder;
 use tell::{Places, Routed};
 
 /// The rules it runs.
-const RULES: &str = include_str!("rules.yaml");
+const RULES: &str = include_str!("../../../rules.example.yaml");
 /// One call, as Retell tells of it.
 const CALL: [(&str, &[u8]); 3] = [
     ("call_started", include_bytes!("call_started.json")),
     ("call_ended", include_bytes!("call_ended.json")),
     ("call_analyzed", include_bytes!("call_analyzed.json")),
 ];
+/// The stand-ins' paths.
+const SLACK: &str = "/slack";
+const CRM: &str = "/crm";
 /// The usual ports of the listener, the API and the stand-ins.
 const PORTS: [u16; 3] = [8080, 8081, 8082];
 /// How long the deliveries of one event may take. Slack's pace is one a second.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many requests of the stand-ins are kept until their event is shown.
+const KEPT_MAX: usize = 256;
 /// How often the store is asked meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -63,6 +69,7 @@ struct Stage {
     app: App,
     tasks: Tasks,
     received: mpsc::Receiver<Received>,
+    kept: VecDeque<Received>,
     http: Http,
     places: Places,
 }
@@ -101,8 +108,8 @@ impl Stage {
             .map_err(|error| Failure::because(Exit::CannotCreate, "no temporary file", &error))?;
         let address = |path: &str| format!("http://{receiver}{path}");
         let variables = BTreeMap::from([
-            ("SLACK_WEBHOOK_URL".to_owned(), address("/slack")),
-            ("CRM_URL".to_owned(), address("/crm")),
+            ("SLACK_WEBHOOK_URL".to_owned(), address(SLACK)),
+            ("CRM_URL".to_owned(), address(CRM)),
         ]);
         let app = App::start(Options {
             config: rules.clone(),
@@ -118,22 +125,22 @@ impl Stage {
         .await
         .map_err(refused)?;
         let places = Places { listen: app.listen(), admin: app.admin(), receiver, rules };
-        Ok(Self { app, tasks, received, http: Http::new()?, places })
+        Ok(Self { app, tasks, received, kept: VecDeque::new(), http: Http::new()?, places })
     }
 
     /// The call's three events, and then whatever comes.
     async fn play(&mut self, once: bool, out: &mut Out) -> Result<(), Failure> {
         out.line(&tell::opening(&self.places, out))?;
         let mut made = 0;
+        let mut last = None;
         for (name, body) in CALL {
             let began = Instant::now();
             let id = self.send(name, Bytes::from_static(body)).await?;
-            let took = began.elapsed();
-            let routed = self.routed(id, took).await?;
-            made += routed.deliveries.len();
-            let arrived = self.arrived(id);
-            out.line(&tell::event(name, &routed, &arrived, out))?;
+            let routed = self.routed(id, Some(began.elapsed())).await?;
+            out.line(&tell::event(&routed, out))?;
             routed.all_delivered()?;
+            made += routed.deliveries.len();
+            last = Some(id);
         }
         out.line(&tell::closing(&self.places, made, once, out))?;
         if once {
@@ -142,11 +149,24 @@ impl Stage {
         loop {
             tokio::select! {
                 error = self.app.failed() => return Err(refused(error)),
-                Some(request) = self.received.recv() => {
-                    out.line(&sink::text(&request, out.coloured()))?;
-                }
+                () = tokio::time::sleep(LOOK_EVERY) => self.keep(),
+            }
+            for id in self.newer(last).await? {
+                let routed = self.routed(id, None).await?;
+                out.line(&tell::event(&routed, out))?;
+                last = Some(id);
             }
         }
+    }
+
+    /// The events after that one, oldest first.
+    async fn newer(&self, last: Option<EventId>) -> Result<Vec<EventId>, Failure> {
+        let page = Page { limit: 20, after: None };
+        let page = self.app.store().events(EventFilter::default(), page).await.map_err(unread)?;
+        let ids = page.events.iter().map(|(event, _)| event.envelope.id);
+        let mut ids: Vec<_> = ids.filter(|id| Some(*id) > last).collect();
+        ids.reverse();
+        Ok(ids)
     }
 
     async fn send(&self, name: &str, body: Bytes) -> Result<EventId, Failure> {
@@ -166,38 +186,67 @@ impl Stage {
     }
 
     /// Waits until every delivery of the event has ended, or patience has.
-    async fn routed(&self, id: EventId, took: Duration) -> Result<Routed, Failure> {
+    async fn routed(&mut self, id: EventId, took: Option<Duration>) -> Result<Routed, Failure> {
         let deadline = Instant::now() + PATIENCE;
-        let store = self.app.store();
-        let unread = |error: StoreError| Failure::because(Exit::Io, "the store", &error);
+        let store = Arc::clone(self.app.store());
         loop {
             let (event, deliveries) = store.event(id).await.map_err(unread)?;
+            self.keep();
             let waiting = deliveries
                 .iter()
                 .any(|(delivery, _)| matches!(delivery.state, DeliveryState::Pending { .. }));
-            if !waiting || Instant::now() >= deadline {
-                let stored = store.body(id).await.map_err(unread)?;
-                let snapshot = self.app.published().load();
-                let traces = snapshot
-                    .rules
-                    .reader()
-                    .reread(&stored.envelope, &stored.body)
-                    .map(|event| snapshot.rules.trace(&event))
-                    .unwrap_or_default();
-                return Ok(Routed { took, rules: event.rules, traces, deliveries });
+            if waiting && Instant::now() < deadline {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            let stored = store.body(id).await.map_err(unread)?;
+            let snapshot = self.app.published().load();
+            let now = System.now();
+            let explanation = explain_stored(&snapshot, &stored.envelope, &stored.body, now);
+            let mut arrived = self.arrived(id);
+            let deliveries = deliveries
+                .into_iter()
+                .map(|(delivery, attempts)| {
+                    let target = snapshot.targets.get(&delivery.target);
+                    let path = target.map_or("", |target| stand_in(target.kind_name()));
+                    let at = arrived.iter().position(|request| request.target == path);
+                    (delivery, attempts, at.map(|at| arrived.swap_remove(at)))
+                })
+                .collect();
+            return Ok(Routed { took, event, explanation, deliveries });
         }
     }
 
-    /// What the stand-ins received of the event; the rest was another event's and is not shown here.
-    fn arrived(&mut self, id: EventId) -> Vec<Received> {
-        let id = id.to_string();
-        let of_event = |request: &Received| {
-            request.headers.iter().any(|(name, value)| name == "webhook-id" && *value == id)
-        };
-        std::iter::from_fn(|| self.received.try_recv().ok()).filter(of_event).collect()
+    /// Takes what the stand-ins received, so that they can go on.
+    fn keep(&mut self) {
+        while let Ok(request) = self.received.try_recv() {
+            if self.kept.len() == KEPT_MAX {
+                self.kept.pop_front();
+            }
+            self.kept.push_back(request);
+        }
     }
+
+    /// What the stand-ins received of the event.
+    fn arrived(&mut self, id: EventId) -> Vec<Received> {
+        self.keep();
+        let id = id.to_string();
+        let (of_event, others): (VecDeque<_>, _) =
+            std::mem::take(&mut self.kept).into_iter().partition(|request| {
+                request.headers.iter().any(|(name, value)| name == "webhook-id" && *value == id)
+            });
+        self.kept = others;
+        of_event.into()
+    }
+}
+
+fn unread(error: StoreError) -> Failure {
+    Failure::because(Exit::Io, "the store", &error)
+}
+
+/// The path under which the stand-ins play a kind of target.
+fn stand_in(kind: &str) -> &'static str {
+    if kind == "slack" { SLACK } else { CRM }
 }
 
 /// A listener on loopback: the usual port, or a free one if that is taken.

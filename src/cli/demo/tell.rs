@@ -1,16 +1,15 @@
 //! What the demo says. It is the first thing that a newcomer sees: short, and each line means something.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Exit, Failure, Out, Received};
-use crate::cli::output::{Ink, clean, count};
+use crate::cli::output::{Ink, Table, cell, clean, count, inked};
 use crate::cli::sink;
-use crate::name::RuleName;
-use crate::rule::{PredicateTrace, RuleOutcome, RuleTrace};
-use crate::store::{Attempt, DeliveryRecord, DeliveryState};
+use crate::explain::{ExplainedRule, Explanation};
+use crate::rule::PredicateTrace;
+use crate::store::{Attempt, DeliveryRecord, DeliveryState, EventRecord, EventState};
 
 /// Most lines of a message that are shown.
 const MESSAGE_LINES: usize = 8;
@@ -29,14 +28,14 @@ pub(super) struct Places {
 /// What became of one event.
 #[derive(Debug)]
 pub(super) struct Routed {
-    /// From sending to the answer.
-    pub(super) took: Duration,
-    /// The rules that matched.
-    pub(super) rules: Vec<RuleName>,
-    /// All rules, and why.
-    pub(super) traces: Vec<RuleTrace>,
-    /// Its deliveries with their attempts.
-    pub(super) deliveries: Vec<(DeliveryRecord, Vec<Attempt>)>,
+    /// From sending to the answer, if it was sent here.
+    pub(super) took: Option<Duration>,
+    /// The event as it is stored.
+    pub(super) event: EventRecord,
+    /// Why it went where it went.
+    pub(super) explanation: Explanation,
+    /// Its deliveries with their attempts, and what the stand-in received.
+    pub(super) deliveries: Vec<(DeliveryRecord, Vec<Attempt>, Option<Received>)>,
 }
 
 impl Routed {
@@ -45,8 +44,8 @@ impl Routed {
         let missing = self
             .deliveries
             .iter()
-            .find(|(delivery, _)| !matches!(delivery.state, DeliveryState::Delivered { .. }));
-        missing.map_or(Ok(()), |(delivery, attempts)| {
+            .find(|(delivery, ..)| !matches!(delivery.state, DeliveryState::Delivered { .. }));
+        missing.map_or(Ok(()), |(delivery, attempts, _)| {
             let last = attempts.last().map_or("it was never tried", |attempt| &attempt.detail);
             let text = format!("the delivery to {} was not made: {last}", delivery.target);
             Err(Failure::new(Exit::Findings, text))
@@ -57,63 +56,56 @@ impl Routed {
 /// The heading and the addresses.
 pub(super) fn opening(places: &Places, out: &Out) -> String {
     let Places { listen, admin, receiver, rules } = places;
-    let line = |name: &str, address: &str, note: &str| {
-        format!(
-            "  {}  {address:<32}  {}",
-            out.paint(Ink::Faint, &format!("{name:<9}")),
-            out.paint(Ink::Faint, note)
-        )
-    };
-    [
-        format!(
-            "{}: one call of a voice agent, routed as it happens",
-            out.paint(Ink::Strong, "hookswitch demo")
-        ),
+    let lines = [
+        ("webhooks", format!("http://{listen}/webhook"), "what you would give to Retell"),
+        ("API", format!("http://{admin}"), "status, events, replay, metrics"),
+        ("stand-ins", format!("http://{receiver}"), "plays Slack and the CRM"),
+        ("rules", rules.display().to_string(), "edit it: it is read again while this runs"),
+    ];
+    let mut table = Table::bare();
+    for (name, place, note) in lines {
+        table.row([inked(format!("  {name}"), Ink::Faint), cell(place), inked(note, Ink::Faint)]);
+    }
+    let title = out.paint(Ink::Strong, "hookswitch demo");
+    format!(
+        "{title}: one call of a voice agent, routed as it happens\n\n{}",
+        table.lines(out.coloured())
+    )
+}
+
+/// One event: how it was answered, which rules matched and why, what each target answered and received.
+pub(super) fn event(routed: &Routed, out: &Out) -> String {
+    let Routed { took, event, explanation, deliveries } = routed;
+    let name = event.envelope.name.as_deref().unwrap_or("an event without a name");
+    let answered = took.map_or_else(String::new, |took| format!(" in {}", shown(took)));
+    let mut lines = vec![
         String::new(),
-        line("webhooks", &format!("http://{listen}/webhook"), "what you would give to Retell"),
-        line("API", &format!("http://{admin}"), "status, events, replay, metrics"),
-        line("stand-ins", &format!("http://{receiver}"), "plays Slack and the CRM"),
-        line("rules", &rules.display().to_string(), "edit it: it is read again while this runs"),
-    ]
-    .map(|line| line.trim_end().to_owned())
-    .join("\n")
-}
-
-/// One event: how it was answered, which rules matched and why, what each target answered.
-pub(super) fn event(name: &str, routed: &Routed, arrived: &[Received], out: &Out) -> String {
-    let mut text = format!(
-        "\n{}  {} in {}",
-        out.paint(Ink::Strong, name),
-        out.paint(Ink::Good, "204"),
-        shown(routed.took)
-    );
-    for trace in routed.traces.iter().filter(|trace| routed.rules.contains(&trace.rule)) {
-        let because = reason(trace);
-        let because = if because.is_empty() { "matches every event".to_owned() } else { because };
-        push(&mut text, &format!("  {} {}", out.paint(Ink::Good, "✓"), trace.rule));
-        push(&mut text, &format!("      {}", out.paint(Ink::Faint, &because)));
+        format!(
+            "{}  {}{answered}",
+            out.paint(Ink::Strong, &clean(name)),
+            out.paint(Ink::Good, "204")
+        ),
+    ];
+    let matched = |rule: &&ExplainedRule| event.rules.contains(&rule.rule);
+    for rule in explanation.rules.iter().filter(matched) {
+        lines.push(format!("  {} {}", out.paint(Ink::Good, "✓"), rule.rule));
+        lines.push(out.paint(Ink::Faint, &format!("      {}", reason(&rule.predicates))));
     }
-    let passed = routed.traces.iter().filter(|t| t.outcome == RuleOutcome::NotMatched).count();
-    if routed.rules.is_empty() {
-        push(&mut text, "  no rule matched");
-    }
-    if passed > 0 {
-        let others = count(u64::try_from(passed).unwrap_or(0), "other rule");
-        push(&mut text, &out.paint(Ink::Faint, &format!("  – {others} did not match")));
-    }
-    for (delivery, attempts) in &routed.deliveries {
-        push(&mut text, &self::delivery(delivery, attempts, out));
-        for request in arrived.iter().filter(|request| to(request, delivery)) {
-            message(&mut text, request, out);
+    let others = explanation.rules.iter().filter(|rule| !matched(rule)).count();
+    let others = count(u64::try_from(others).unwrap_or(0), "rule");
+    let others = match (&event.state, event.rules.is_empty(), deliveries.is_empty()) {
+        (EventState::Routed, true, false) => {
+            format!("no rule matched, so `fallback` decides ({others})")
         }
+        (EventState::Routed, ..) => format!("{others} did not match"),
+        (state, ..) => format!("{}: sent nowhere", state.as_str()),
+    };
+    lines.push(out.paint(Ink::Faint, &format!("  – {others}")));
+    for (made, attempts, received) in deliveries {
+        lines.push(delivery(made, attempts, out));
+        lines.extend(received.iter().flat_map(|request| message(request, out)));
     }
-    text
-}
-
-/// Whether a request came from a delivery's target; the stand-ins tell targets apart by their path.
-fn to(request: &Received, delivery: &DeliveryRecord) -> bool {
-    let path = request.target.trim_start_matches('/');
-    delivery.target.as_str().contains(path)
+    lines.join("\n")
 }
 
 fn delivery(delivery: &DeliveryRecord, attempts: &[Attempt], out: &Out) -> String {
@@ -136,18 +128,22 @@ fn delivery(delivery: &DeliveryRecord, attempts: &[Attempt], out: &Out) -> Strin
 }
 
 /// The message as the target sees it, shortened.
-fn message(text: &mut String, request: &Received, out: &Out) {
+fn message(request: &Received, out: &Out) -> Vec<String> {
     let lines = sink::body(&request.body);
-    for line in lines.iter().filter(|line| !line.trim().is_empty()).take(MESSAGE_LINES) {
-        let mut cut: String = line.chars().take(MESSAGE_WIDTH).collect();
-        if line.chars().nth(MESSAGE_WIDTH).is_some() {
-            cut.push('…');
-        }
-        push(text, &format!("      {} {cut}", out.paint(Ink::Faint, "│")));
-    }
+    let bar = out.paint(Ink::Faint, "│");
+    let mut shown: Vec<_> = lines
+        .iter()
+        .filter(|line| !line.trim().is_empty())
+        .take(MESSAGE_LINES)
+        .map(|line| {
+            let more = if line.chars().nth(MESSAGE_WIDTH).is_some() { "…" } else { "" };
+            format!("      {bar} {}{more}", line.chars().take(MESSAGE_WIDTH).collect::<String>())
+        })
+        .collect();
     if lines.len() > MESSAGE_LINES {
-        push(text, &format!("      {}", out.paint(Ink::Faint, "│ …")));
+        shown.push(format!("      {bar} …"));
     }
+    shown
 }
 
 /// What is left to say.
@@ -159,23 +155,30 @@ pub(super) fn closing(places: &Places, made: usize, once: bool, out: &Out) -> St
         return done;
     }
     let Places { listen, admin, .. } = places;
-    format!(
-        "{done}\n\nTry one of your own:\n\n  curl -i http://{listen}/webhook -H 'content-type: application/json' \\\n    \
-         --data '{SAMPLE}'\n\n  hookswitch events --admin http://{admin}\n\nWhat the stand-ins receive is shown here. \
-         Ctrl-C ends the demo and removes its files."
-    )
+    [
+        done,
+        String::new(),
+        "Try one of your own; what becomes of it is shown here:".to_owned(),
+        String::new(),
+        format!("  curl -i http://{listen}/webhook -H 'content-type: application/json' \\\n    --data '{SAMPLE}'"),
+        String::new(),
+        format!("  hookswitch events --admin http://{admin}"),
+        String::new(),
+        out.paint(Ink::Faint, "Ctrl-C ends the demo and removes its files."),
+    ]
+    .join("\n")
 }
 
 /// A small event that the example rules route.
-const SAMPLE: &str = r#"{"event":"call_ended","call":{"call_id":"call_mine","agent_id":"agent_mine","duration_ms":61000}}"#;
+const SAMPLE: &str = r#"{"event":"call_analyzed","call":{"call_id":"call_mine","agent_id":"agent_mine","duration_ms":61000,"call_analysis":{"user_sentiment":"Negative","call_summary":"They waited too long."}}}"#;
 
 /// Why a rule matched, on one line: every predicate that held.
-fn reason(trace: &RuleTrace) -> String {
+fn reason(predicates: &[PredicateTrace]) -> String {
     let mut parts = Vec::new();
-    for predicate in &trace.predicates {
+    for predicate in predicates {
         leaves(predicate, "", &mut parts);
     }
-    parts.join(", ")
+    if parts.is_empty() { "matches every event".to_owned() } else { parts.join(", ") }
 }
 
 fn leaves(predicate: &PredicateTrace, prefix: &str, parts: &mut Vec<String>) {
@@ -187,12 +190,6 @@ fn leaves(predicate: &PredicateTrace, prefix: &str, parts: &mut Vec<String>) {
     for part in predicate.parts.iter().filter(|part| part.holds || predicate.field != "any") {
         leaves(part, prefix, parts);
     }
-}
-
-fn push(text: &mut String, line: &str) {
-    // Writing to a `String` cannot fail.
-    let written = write!(text, "\n{}", line.trim_end());
-    debug_assert!(written.is_ok());
 }
 
 fn shown(took: Duration) -> String {

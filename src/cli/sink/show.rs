@@ -96,8 +96,13 @@ fn cut(line: &str) -> String {
     clean(&shown)
 }
 
-/// The lines of a Block Kit message (<https://docs.slack.dev/reference/block-kit/blocks>), if it is one.
+/// The lines of a Slack message, if it is one: a text, or Block Kit (<https://docs.slack.dev/reference/block-kit/blocks>).
 pub(in crate::cli) fn slack(message: &Value) -> Option<Vec<String>> {
+    if let Some(text) = message.get("text").and_then(Value::as_str)
+        && message.as_object().is_some_and(|message| message.len() == 1)
+    {
+        return Some(text.lines().map(unescaped).collect());
+    }
     let blocks = message.get("blocks")?.as_array()?;
     let mut lines = Vec::new();
     for block in blocks {
@@ -180,6 +185,8 @@ mod tests {
             lines,
             ["Call ended", "*Caller* +1 555", "a < b · c", "[Recording] https://example.com/r"]
         );
+        assert_eq!(slack(&object!({ "text": "a &amp; b" })).unwrap(), ["a & b"]);
+        assert_eq!(slack(&object!({ "text": "a", "call": {} })), None);
         assert_eq!(slack(&object!({ "blocks": [] })), None);
     }
 
