@@ -185,6 +185,8 @@ impl<'t> Node<'t> {
         let scalar = matches!(data.kind, Kind::Scalar(_)) && data.span.0 < data.span.1;
         match &data.step {
             Step::Key(_, span) if !scalar => *span,
+            // The whole file is wrong: its beginning stands for it.
+            Step::Root if !scalar => (data.span.0, data.span.0),
             _ => data.span,
         }
     }

@@ -136,6 +136,9 @@ impl Filling<'_> {
                         Part::Text(text) => self.insert(text.clone(), false),
                         Part::Reference(reference) => self.put(reference),
                     }),
+                    (_, Otherwise::Refuse(why)) if why.is_empty() => {
+                        Err(wrong(format!("the variable {name} is not set, or empty")))
+                    }
                     (_, Otherwise::Refuse(why)) => {
                         Err(wrong(format!("the variable {name} is needed: {why}")))
                     }

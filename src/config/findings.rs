@@ -70,11 +70,16 @@ impl Findings {
         text: String,
         hint: Option<String>,
     ) {
-        if self.list.len() < KEPT_MAX {
+        if !self.is_full() {
             self.list.push(Problem { level, path, span, text, hint });
         } else {
             self.dropped += 1;
         }
+    }
+
+    /// Whether so much is wrong that the next problem is only counted: no use in looking for a good hint.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= KEPT_MAX
     }
 
     /// The bytes of `span` hold no secret and may be shown.

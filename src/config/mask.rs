@@ -5,7 +5,8 @@
 use super::document::Span;
 
 /// The text with every character masked that is not in `clear`. A mask has as many bytes as what it hides, so places stay.
-pub(super) fn masked(text: &str, clear: &mut [Span]) -> String {
+pub(super) fn masked(text: &str, clear: &mut Vec<Span>) -> String {
+    clear.extend(references(text));
     clear.sort_unstable();
     let mut spans = clear.iter().peekable();
     let mut cleared_to = 0;
@@ -19,6 +20,20 @@ pub(super) fn masked(text: &str, clear: &mut [Span]) -> String {
         .collect()
 }
 
+/// The names in `${NAME…}` and `${file:/path}`: what they stand for is a secret, they are not. Their defaults may be.
+fn references(text: &str) -> impl Iterator<Item = Span> {
+    text.match_indices("${")
+        .filter(|(at, _)| !text.get(..*at).is_some_and(|before| before.ends_with('$')))
+        .filter_map(|(at, _)| {
+            let rest = text.get(at + 2..)?;
+            let length = match rest.strip_prefix("file:") {
+                Some(path) => 5 + path.find(['}', '\n'])?,
+                None => rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?,
+            };
+            Some((at, at + 2 + length))
+        })
+}
+
 /// The words of a text that YAML cannot read: no place is known, so only words that are known keys are cleared.
 pub(super) fn known_words(text: &str, known: impl Fn(&str) -> bool) -> Vec<Span> {
     let end_of_word =
@@ -27,7 +42,7 @@ pub(super) fn known_words(text: &str, known: impl Fn(&str) -> bool) -> Vec<Span>
     let mut from = 0;
     for piece in text.split_inclusive(end_of_word) {
         let word = piece.trim_end_matches(end_of_word);
-        if known(word) {
+        if !word.is_empty() && known(word) {
             spans.push((from, from + word.len()));
         }
         from += piece.len();
@@ -56,10 +71,10 @@ mod tests {
 
     #[test]
     fn only_what_is_cleared_is_shown_and_places_stay() {
-        let text = "key: sk_geheim-€ü🎉 # sk_old\nurl: x";
+        let text = "key: sk_geheim-€ü🎉 # ${OLD:-sk_old}\nurl: x";
         let url = text.find("url").unwrap();
-        let shown = masked(text, &mut [(url, url + 3), (0, 3)]);
-        assert_eq!(shown, "key: *********-•·🀫 # ******\nurl: *");
+        let shown = masked(text, &mut vec![(url, url + 3), (0, 3)]);
+        assert_eq!(shown, "key: *********-•·🀫 # ${OLD:-******}\nurl: *");
         assert_eq!(shown.len(), text.len());
     }
 

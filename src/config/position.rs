@@ -16,7 +16,7 @@ use super::scalar::{self, Plain};
 /// Deepest nesting of lists and maps.
 pub(super) const DEPTH_MAX: usize = 64;
 /// Most nodes of a file.
-pub(super) const NODES_MAX: usize = 500_000;
+pub(super) const NODES_MAX: usize = 250_000;
 /// Most nodes that all aliases together add.
 pub(super) const ALIASED_MAX: usize = 10_000;
 
@@ -306,11 +306,23 @@ impl<'t, 'f> Pass<'t, 'f> {
             stopped.hint("YAML is indented with spaces, never with tabs")
         } else if info.contains("anchor") {
             stopped.hint("an alias `*name` needs its anchor `&name` before it; a text that begins with * needs quotes")
+        } else if self.near(at).contains("${") {
+            stopped.hint("within { } and [ ], a value with ${…} needs quotes: { url: \"${URL}\" }")
         } else if info.contains("recursion limit") {
             stop((at, at), format!("lists and maps nest deeper than {DEPTH_MAX} here"))
         } else {
             stopped.hint("look at the indentation, at quotes that do not end, and at values that begin with one of {[*&!%@`")
         }
+    }
+}
+
+impl Pass<'_, '_> {
+    /// The line of `at`, up to there and a little more.
+    fn near(&self, at: usize) -> &str {
+        let before = self.offsets.text.get(..at).unwrap_or_default();
+        let from = before.rfind('\n').map_or(0, |line| line + 1);
+        let to = at + self.offsets.text.get(at..).and_then(|rest| rest.find('\n')).unwrap_or(0);
+        self.offsets.text.get(from..to).unwrap_or_default()
     }
 }
 

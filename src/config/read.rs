@@ -8,7 +8,7 @@ use crate::rule::Literal;
 use crate::template::{Part, Source};
 
 use super::document::{Node, Piece, Scalar, Span};
-use super::scalar::Plain;
+use super::scalar::{self, Plain};
 use super::units;
 
 /// A text. A plain number, `true` or `null` that came from outside is taken as it is written.
@@ -38,9 +38,15 @@ pub(super) fn rate(scalar: &Scalar) -> Option<Rate> {
     Rate::parse(&scalar.text()).ok()
 }
 
+/// What a scalar is where only a number or a truth value can stand. There a value from outside may be in quotes, too:
+/// within `{ }` and `[ ]`, YAML takes no `${…}` without them.
+pub(super) fn typed(scalar: &Scalar) -> Plain {
+    if scalar.is_filled() { scalar::resolve(&scalar.text()) } else { scalar.read() }
+}
+
 /// A whole number that is not negative.
 pub(super) fn whole(scalar: &Scalar) -> Option<u64> {
-    match scalar.read() {
+    match typed(scalar) {
         Plain::Number(number) => number.as_u64(),
         _ => None,
     }
@@ -48,7 +54,7 @@ pub(super) fn whole(scalar: &Scalar) -> Option<u64> {
 
 /// A number as a double.
 pub(super) fn decimal(scalar: &Scalar) -> Option<f64> {
-    match scalar.read() {
+    match typed(scalar) {
         Plain::Number(number) => number.as_f64(),
         _ => None,
     }
@@ -56,7 +62,7 @@ pub(super) fn decimal(scalar: &Scalar) -> Option<f64> {
 
 /// `true` or `false`.
 pub(super) fn flag(scalar: &Scalar) -> Option<bool> {
-    match scalar.read() {
+    match typed(scalar) {
         Plain::Bool(flag) => Some(flag),
         _ => None,
     }

@@ -8,8 +8,8 @@ use super::super::findings::Findings;
 use super::super::near::did_you_mean;
 use super::super::read;
 use super::super::scalar::Plain;
-use super::json_path;
 use super::targets::is_token;
+use super::{json_path, without_values};
 
 /// The headers that are kept with an event; a replay sees no other.
 const KEPT: [&str; 3] = ["content-type", "user-agent", "x-retell-signature"];
@@ -115,14 +115,15 @@ fn test(node: Node<'_>, field: Field, findings: &mut Findings) -> Option<Matcher
                 TestError::Never => node.get("exists"),
                 TestError::Empty => None,
             };
-            findings.error(at.unwrap_or(node), error.to_string());
+            let at = at.unwrap_or(node);
+            findings.error(at, without_values(at, &error));
             None
         }
     }
 }
 
 fn operator(node: Node<'_>) -> Option<Operator> {
-    let number = || match node.scalar()?.read() {
+    let number = || match read::typed(node.scalar()?) {
         Plain::Number(number) => Some(number),
         _ => None,
     };

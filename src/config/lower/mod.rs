@@ -20,7 +20,7 @@ use crate::path::Path as JsonPath;
 use crate::rule::{Rule, RuleSet};
 use crate::target::Target;
 
-use super::document::Node;
+use super::document::{Node, Scalar};
 use super::findings::Findings;
 use super::inputs::Files;
 use super::shape::Fields;
@@ -54,11 +54,12 @@ pub(super) fn lower(
     let names = rules::Names::new(file);
     let rules = rules::rules(file, &names, findings);
     let fallback = rules::fallback(file, &names, findings);
-    let parts = warnings::Parts { file, settings: &settings, sources: &sources, rules: &rules };
-    warnings::warn(&parts, &fallback, findings);
     if findings.has_errors() {
         return None;
     }
+    // Only now: a rule that is broken may be the one that uses a target.
+    let parts = warnings::Parts { file, settings: &settings, sources: &sources, rules: &rules };
+    warnings::warn(&parts, &fallback, findings);
     let rules = rule_set(rules, fallback, &targets);
     Some(Lowered { settings, sources, targets, rules })
 }
@@ -80,15 +81,25 @@ fn json_path(node: Node<'_>, text: &str, findings: &mut Findings) -> Option<Json
     match JsonPath::parse(text) {
         Ok(path) => Some(path),
         Err(error) => {
-            let hint = path_hint(text);
-            findings.key_error(node, error.to_string(), hint);
+            findings.key_error(node, without_values(node, &error), path_hint(node, text));
             None
         }
     }
 }
 
-fn path_hint(text: &str) -> String {
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+/// The text of an error that may repeat what it read: not if that came from outside.
+fn without_values(node: Node<'_>, error: &impl std::fmt::Display) -> String {
+    if node.scalar().is_some_and(Scalar::is_filled) {
+        "this is wrong once its variables are put in".to_owned()
+    } else {
+        error.to_string()
+    }
+}
+
+fn path_hint(node: Node<'_>, text: &str) -> String {
+    let filled = node.scalar().is_some_and(Scalar::is_filled);
+    let plain = !filled && text.len() < 100;
+    let plain = plain && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
     if plain && !text.is_empty() {
         format!("a JSONPath begins at the root: $.{}", text.trim_start_matches('.'))
     } else {

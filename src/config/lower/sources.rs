@@ -77,12 +77,10 @@ fn path<'t>(
         .bytes()
         .all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'<' | b'>'));
     if !path.starts_with('/') {
-        let hint = format!("write /{}", path.trim_start_matches('/'));
-        findings.error_hint(
-            node,
-            "a path begins with `/`",
-            path.bytes().all(|b| b.is_ascii_graphic()).then_some(hint),
-        );
+        // The text as it is written: what a variable stands for is not repeated.
+        let written = node.scalar().map_or("", |scalar| &scalar.written);
+        let hint = if written.is_empty() || !plain { "webhook" } else { written };
+        findings.error_hint(node, "a path begins with `/`", format!("write /{hint}"));
     } else if !plain || path.len() > PATH_MAX {
         let text =
             format!("a path is at most {PATH_MAX} visible ASCII characters, without ? and #");

@@ -40,7 +40,7 @@ pub(super) fn warn(parts: &Parts<'_, '_>, fallback: &[TargetName], findings: &mu
         }
     }
     warn_targets(parts, fallback, findings);
-    warn_rules(parts, fallback, findings);
+    warn_rules(parts, findings);
 }
 
 fn warn_source(fields: Fields<'_>, source: &Source, settings: &Settings, findings: &mut Findings) {
@@ -48,10 +48,8 @@ fn warn_source(fields: Fields<'_>, source: &Source, settings: &Settings, finding
     if matches!(source.check, Check::Unsigned) {
         if !settings.listen.ip().to_canonical().is_loopback() {
             let hint = "verify: { retell: [\"${RETELL_API_KEY}\"] }".to_owned();
-            let text = format!(
-                "anyone who reaches {} can send events here: no signature is checked",
-                settings.listen
-            );
+            let text =
+                "anyone who reaches the listener can send events here: no signature is checked";
             findings.warn(verify, text, hint);
         }
         return;
@@ -83,10 +81,8 @@ fn warn_targets(parts: &Parts<'_, '_>, fallback: &[TargetName], findings: &mut F
         Effect::Ignore => None,
     });
     let used: BTreeSet<_> = in_rules.flatten().chain(fallback).map(TargetName::as_str).collect();
-    // A rule that could not be lowered may be the one that uses it.
-    let all_rules = parts.file.get("rules").and_then(Node::list).map_or(0, |rules| rules.len());
     for node in parts.file.get("targets").and_then(Node::map).into_iter().flatten() {
-        if all_rules == parts.rules.len() && !used.contains(node.key()) {
+        if !used.contains(node.key()) {
             let text = format!("no rule sends anything to `{}`", node.key());
             findings.warn(node, text, None);
         }
@@ -136,39 +132,28 @@ fn is_public(host: &Host<&str>) -> bool {
     }
 }
 
-fn warn_rules(parts: &Parts<'_, '_>, fallback: &[TargetName], findings: &mut Findings) {
-    let file = parts.file;
-    let catches_all = |rule: &&Rule| rule.enabled && rule.when.is_none();
-    let list = file.get("rules");
-    let count = list.and_then(Node::list).map_or(0, |rules| rules.len());
-    let complete = count == parts.rules.len();
-    if complete
-        && fallback.is_empty()
-        && file.get("fallback").is_none()
-        && !parts.rules.iter().any(|rule| catches_all(&rule))
-    {
-        let at = list.unwrap_or(file.node());
-        let text = if count == 0 {
+fn warn_rules(parts: &Parts<'_, '_>, findings: &mut Findings) {
+    let catches_all = |rule: &Rule| rule.enabled && rule.when.is_none();
+    let list = parts.file.get("rules");
+    // An empty `fallback` says that this is meant.
+    if parts.file.get("fallback").is_none() && !parts.rules.iter().any(catches_all) {
+        let at = list.unwrap_or(parts.file.node());
+        let text = if parts.rules.is_empty() {
             "there are no rules and no fallback: events are kept and go nowhere"
         } else {
             "events that no rule matches go nowhere: there is no `fallback`"
         };
-        findings.warn(
-            at,
-            text,
-            "name targets in `fallback`, or end with a rule without `when`".to_owned(),
-        );
+        let hint =
+            "name targets in `fallback`, end with a rule without `when`, or write `fallback: []`"
+                .to_owned();
+        findings.warn(at, text, hint);
     }
-    if !complete {
-        return;
-    }
-    let last = parts.rules.iter().position(|rule| catches_all(&rule) && rule.flow == Flow::Stop);
-    let nodes = list.and_then(Node::list).into_iter().flatten();
-    if let Some(last) = last
-        && let Some(next) = nodes.into_iter().nth(last + 1)
+    let stops = |rule: &Rule| catches_all(rule) && rule.flow == Flow::Stop;
+    if let Some(last) = parts.rules.iter().position(stops)
+        && let Some(next) = list.and_then(Node::list).and_then(|mut nodes| nodes.nth(last + 1))
     {
-        let name = parts.rules.get(last).map_or("", |rule| rule.name.as_str());
-        let text = format!("this rule is never looked at: `{name}` matches every event and stops");
+        let text =
+            format!("this rule is never looked at: rules[{last}] matches every event and stops");
         findings.warn(next, text, "move that rule to the end".to_owned());
     }
 }

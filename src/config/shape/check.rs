@@ -52,7 +52,7 @@ fn check_object(node: Node<'_>, object: &'static Object, findings: &mut Findings
         }
     }
     missing(node, object, findings);
-    let names = || list_of(object.keys.iter().map(|key| key.name));
+    let names = || list_of(object.keys.iter().map(|key| key.name), "or");
     if count < object.keys_min {
         let text = format!("{} needs at least one of {}", object.what, names());
         findings.error(node, text);
@@ -81,8 +81,11 @@ fn missing(node: Node<'_>, object: &'static Object, findings: &mut Findings) {
 
 fn unknown(value: Node<'_>, object: &'static Object, findings: &mut Findings) {
     let name = shortened(value.key());
+    if findings.is_full() {
+        return findings.key_error(value, name, None);
+    }
     let names = object.keys.iter().map(|key| key.name);
-    let known = format!("{} has the keys {}", object.what, list_of(names.clone()));
+    let known = format!("{} has the keys {}", object.what, list_of(names.clone(), "and"));
     let hint = did_you_mean(value.key(), names)
         .map_or_else(|| known.clone(), |meant| format!("{meant} {known}"));
     findings.key_error(value, format!("`{name}` is not a key of {}", object.what), hint);
@@ -106,7 +109,7 @@ fn check_variants(node: Node<'_>, variants: &'static Variants, findings: &mut Fi
     }
     // Which keys belong is not known, but what stands at each is the same wherever it occurs.
     if tag.is_none() {
-        let words = list_of(variants.of.iter().map(|(name, _)| *name));
+        let words = list_of(variants.of.iter().map(|(name, _)| *name), "or");
         let text = format!("{} needs the key `{}`", variants.what, variants.tag);
         findings.error_hint(node, text, format!("write `{}:` with one of {words}", variants.tag));
     }
@@ -132,7 +135,7 @@ fn elsewhere(
     if others.is_empty() {
         return unknown(value, object, findings);
     }
-    let kinds = list_of(others.iter().copied());
+    let kinds = list_of(others.iter().copied(), "or");
     let text = format!("`{}` is not a key of {}", value.key(), object.what);
     findings.key_error(
         value,
@@ -203,14 +206,14 @@ fn fits(scalar: &Scalar, shape: &Shape) -> bool {
             read::text(scalar).is_some()
         }
         Shape::SecretOrNone => true,
-        Shape::Flag => matches!(scalar.read(), Plain::Bool(_)),
+        Shape::Flag => read::flag(scalar).is_some(),
         Shape::Whole(min, max) => {
             read::whole(scalar).is_some_and(|number| (*min..=*max).contains(&number))
         }
         Shape::Decimal(min, max) => {
             read::decimal(scalar).is_some_and(|number| (*min..=*max).contains(&number))
         }
-        Shape::Number => matches!(scalar.read(), Plain::Number(_)),
+        Shape::Number => matches!(read::typed(scalar), Plain::Number(_)),
         Shape::Literal => !scalar.is_absent() || scalar.is_filled(),
         Shape::Duration(min, max) => {
             units::duration(&text()).is_ok_and(|duration| (*min..=*max).contains(&duration))
@@ -233,7 +236,8 @@ fn wrong(node: Node<'_>, shape: &'static Shape, findings: &mut Findings) {
     findings.error_hint(node, format!("expected {}, found {found}", expected(shape)), hint);
 }
 
-fn expected(shape: &Shape) -> String {
+/// What may stand there, in words.
+pub(in crate::config) fn expected(shape: &Shape) -> String {
     let span = |min, max| format!("from {min} to {max}");
     match shape {
         Shape::Text | Shape::Secret | Shape::SecretOrNone => "a text".to_owned(),
@@ -241,6 +245,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Template | Shape::SecretTemplate => "a text, which may be a template".to_owned(),
         Shape::Body => "a body".to_owned(),
         Shape::Flag => "`true` or `false`".to_owned(),
+        Shape::Whole(min, max) if min == max => format!("the number {min}"),
         Shape::Whole(min, max) => {
             format!("a whole number {}", span(min.to_string(), max.to_string()))
         }
@@ -257,7 +262,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Address => "an IP address with a port, such as 127.0.0.1:8080".to_owned(),
         Shape::Rate => "a rate such as `1/s`, `100/m` or `1/2s`".to_owned(),
         Shape::Status => "a status from 100 to 599, or a hundred of them such as `5xx`".to_owned(),
-        Shape::Word(words) => list_of(words.iter().copied()),
+        Shape::Word(words) => list_of(words.iter().copied(), "or"),
         Shape::Object(_) | Shape::Variants(_) | Shape::Entries(_) => "a map".to_owned(),
         Shape::List(..) => "a list".to_owned(),
         Shape::Either(either) => either.what.to_owned(),
@@ -283,7 +288,10 @@ fn found(node: Node<'_>, shape: &Shape) -> String {
         _ => false,
     };
     let kind = kind(node);
-    if secret { kind.to_owned() } else { format!("{kind} `{}`", shortened(&scalar.written)) }
+    if secret {
+        return kind.to_owned();
+    }
+    format!("{} `{}`", kind.replacen("a ", "the ", 1), shortened(&scalar.written))
 }
 
 fn kind(node: Node<'_>) -> &'static str {
@@ -293,9 +301,9 @@ fn kind(node: Node<'_>) -> &'static str {
         Kind::Broken => "nothing",
         Kind::Scalar(scalar) => match scalar.read() {
             Plain::Null => "nothing",
-            Plain::Bool(_) => "the truth value",
-            Plain::Number(_) => "the number",
-            Plain::Text => "the text",
+            Plain::Bool(_) => "a truth value",
+            Plain::Number(_) => "a number",
+            Plain::Text => "a text",
         },
     }
 }
@@ -326,11 +334,11 @@ fn hint(scalar: &Scalar, shape: &Shape) -> Option<String> {
     }
 }
 
-/// The words in backquotes, the last two joined by `or`.
-fn list_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
+/// The words in backquotes, the last two joined by `joint`.
+fn list_of<'w>(words: impl Iterator<Item = &'w str>, joint: &str) -> String {
     let quoted: Vec<_> = words.map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) if !rest.is_empty() => format!("{} {joint} {last}", rest.join(", ")),
         Some((last, _)) => last.clone(),
         None => String::new(),
     }

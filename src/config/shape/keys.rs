@@ -43,12 +43,12 @@ pub(in crate::config) static FILE: Object = Object {
         Key::new(
             "admin_token",
             Shape::SecretOrNone,
-            "bearer token of the API, 16 to 512 characters; empty means none, which is refused off loopback",
+            "bearer token of the API, at most 512 visible ASCII characters; empty means none, which is refused off loopback",
         ),
         Key::new(
             "admin_hosts",
-            Shape::List(&Shape::Text, 1),
-            "host names under which the API may be asked, beside loopback's and the admin address itself",
+            Shape::List(&Shape::Text, 0),
+            "host names under which the API may be asked, beside loopback's",
         ),
         Key::new(
             "data_dir",
@@ -89,8 +89,8 @@ pub(in crate::config) static FILE: Object = Object {
         ),
         Key::new(
             "fallback",
-            Shape::Either(&NAMES),
-            "targets of the events that no rule matched; without it they are kept and listed as unrouted",
+            Shape::Either(&FALLBACK),
+            "targets of the events that no rule matched; without any they are kept and listed as unrouted",
         ),
     ],
 };
@@ -449,6 +449,13 @@ static NAMES: Either = Either {
     map: None,
 };
 
+static FALLBACK: Either = Either {
+    what: "the name of a target or a list of them",
+    scalar: Some(Shape::Text),
+    list: Some(Shape::List(&Shape::Text, 0)),
+    map: None,
+};
+
 /// A condition.
 pub(in crate::config) static CONDITION: Object = Object {
     name: "Condition",
@@ -544,11 +551,13 @@ pub(in crate::config) static OPERATORS: Object = Object {
     ],
 };
 
+/// Every map of the file.
+pub(in crate::config) static OBJECTS: [&Object; 15] = [
+    &FILE, &STORE, &LIMITS, &SOURCE, &CHECK, &DEDUPE, &DEFAULTS, &HTTP, &SIGN, &SLACK, &LOG,
+    &RETRY, &RULE, &CONDITION, &OPERATORS,
+];
+
 /// Whether `word` is a key of ours, anywhere in the file.
 pub(in crate::config) fn is_known(word: &str) -> bool {
-    const OBJECTS: [&Object; 15] = [
-        &FILE, &STORE, &LIMITS, &SOURCE, &CHECK, &DEDUPE, &DEFAULTS, &RETRY, &HTTP, &SIGN, &SLACK,
-        &LOG, &RULE, &CONDITION, &OPERATORS,
-    ];
     OBJECTS.iter().any(|object| object.key(word).is_some())
 }

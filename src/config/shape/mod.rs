@@ -4,7 +4,7 @@
 //!
 //! The check also decides what may be shown: a value is cleared for showing only where its shape is no secret.
 
-mod check;
+pub(super) mod check;
 pub(super) mod keys;
 
 use std::time::Duration;

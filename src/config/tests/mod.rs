@@ -1,0 +1,15 @@
+//! Loading as a whole.
+
+mod documents;
+mod fixtures;
+mod loading;
+mod random;
+mod values;
+
+use super::*;
+
+/// Loads `text` with nothing set.
+fn load_plain(text: &str) -> Result<Snapshot, Problems> {
+    let environment = MapEnvironment::default();
+    load_text(text, Path::new("rules.yaml"), &environment, &Overrides::default())
+}
