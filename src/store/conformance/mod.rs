@@ -108,31 +108,31 @@ macro_rules! store_conformance {
 const START: i64 = 1_750_000_000_000;
 
 /// `START` and so many milliseconds.
-fn at(millis: i64) -> Timestamp {
+pub(in crate::store) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(START + millis)
 }
 
-fn target(name: &str) -> TargetName {
+pub(in crate::store) fn target(name: &str) -> TargetName {
     TargetName::new(name).expect("a target's name")
 }
 
 /// Waits, at most a minute, and expects success.
-async fn done<T: Debug>(pending: Pending<T>) -> T {
+pub(in crate::store) async fn done<T: Debug>(pending: Pending<T>) -> T {
     finished(pending).await.expect("the operation succeeds")
 }
 
-async fn finished<T>(pending: Pending<T>) -> Result<T, StoreError> {
+pub(in crate::store) async fn finished<T>(pending: Pending<T>) -> Result<T, StoreError> {
     let limit = Duration::from_mins(1);
     tokio::time::timeout(limit, pending).await.expect("the operation ends within a minute")
 }
 
 /// The id of the `number`th event, which arrived at `millis`.
-fn id(number: u16, millis: i64) -> EventId {
+pub(in crate::store) fn id(number: u16, millis: i64) -> EventId {
     let [high, low] = number.to_be_bytes();
     EventId::new(at(millis), [high, low, 0, 0, 0, 0, 0, 0, high, low])
 }
 
-fn envelope(number: u16, millis: i64) -> Envelope {
+pub(in crate::store) fn envelope(number: u16, millis: i64) -> Envelope {
     Envelope {
         id: id(number, millis),
         source: SourceName::new("retell").expect("a source's name"),
@@ -146,7 +146,7 @@ fn envelope(number: u16, millis: i64) -> Envelope {
 }
 
 /// A routed event without identity: to each of `targets`, with an order key if one is written behind a colon.
-fn event(number: u16, millis: i64, targets: &[&str]) -> Append {
+pub(in crate::store) fn event(number: u16, millis: i64, targets: &[&str]) -> Append {
     let deliveries = targets.iter().map(|text| {
         let (name, key) = text.split_once(':').map_or((*text, None), |(n, k)| (n, Some(k)));
         NewDelivery { target: target(name), order_key: key.map(Arc::from) }
@@ -163,14 +163,14 @@ fn event(number: u16, millis: i64, targets: &[&str]) -> Append {
 }
 
 /// The same, told from others by `key` for ten seconds.
-fn known(key: &str, mut event: Append) -> Append {
+pub(in crate::store) fn known(key: &str, mut event: Append) -> Append {
     let key = IdentityKey::Id(key.to_owned());
     event.identity = Some(Identity { key, window: Duration::from_secs(10) });
     event
 }
 
 /// Appends and expects a new event; its ready deliveries.
-async fn stored(store: &dyn Store, event: Append) -> Vec<Ready> {
+pub(in crate::store) async fn stored(store: &dyn Store, event: Append) -> Vec<Ready> {
     let fate = fate(store, event).await;
     if let Fate::Stored(ready) = fate {
         return ready;
@@ -178,18 +178,23 @@ async fn stored(store: &dyn Store, event: Append) -> Vec<Ready> {
     unreachable!("stored as a new event, not {fate:?}")
 }
 
-async fn fate(store: &dyn Store, event: Append) -> Fate {
+pub(in crate::store) async fn fate(store: &dyn Store, event: Append) -> Fate {
     let Appended { receipt: _receipt, fate } = done(store.append(event)).await;
     fate
 }
 
 /// Appends an event that goes to one target, and returns that delivery's id.
-async fn one(store: &dyn Store, number: u16, millis: i64, target: &str) -> DeliveryId {
+pub(in crate::store) async fn one(
+    store: &dyn Store,
+    number: u16,
+    millis: i64,
+    target: &str,
+) -> DeliveryId {
     let ready = stored(store, event(number, millis, &[target])).await;
     ready.first().expect("one delivery is ready").id
 }
 
-fn attempt(number: u32, millis: i64, result: AttemptResult) -> Attempt {
+pub(in crate::store) fn attempt(number: u32, millis: i64, result: AttemptResult) -> Attempt {
     Attempt {
         number,
         started_at: at(millis),
@@ -202,37 +207,44 @@ fn attempt(number: u32, millis: i64, result: AttemptResult) -> Attempt {
 }
 
 /// Settles with an attempt of that number.
-async fn settle(store: &dyn Store, id: DeliveryId, change: Change, millis: i64) -> Settled {
+pub(in crate::store) async fn settle(
+    store: &dyn Store,
+    id: DeliveryId,
+    change: Change,
+    millis: i64,
+) -> Settled {
     done(store.settle(Settle { delivery: id, attempt: None, change, now: at(millis) })).await
 }
 
-async fn due(store: &dyn Store, name: &str) -> Vec<Ready> {
+pub(in crate::store) async fn due(store: &dyn Store, name: &str) -> Vec<Ready> {
     done(store.due(&target(name), None, 10_000)).await
 }
 
-async fn due_ids(store: &dyn Store, name: &str) -> Vec<DeliveryId> {
+pub(in crate::store) async fn due_ids(store: &dyn Store, name: &str) -> Vec<DeliveryId> {
     due(store, name).await.into_iter().map(|ready| ready.id).collect()
 }
 
-async fn all_events(store: &dyn Store) -> Vec<(EventRecord, Vec<DeliveryRecord>)> {
+pub(in crate::store) async fn all_events(
+    store: &dyn Store,
+) -> Vec<(EventRecord, Vec<DeliveryRecord>)> {
     let page = Page { limit: 1000, after: None };
     let EventPage { events, next } = done(store.events(EventFilter::default(), page)).await;
     assert_eq!(next, None, "the suite never stores more than a page");
     events
 }
 
-fn everything_dead() -> (DeadSelection, Page) {
+pub(in crate::store) fn everything_dead() -> (DeadSelection, Page) {
     (DeadSelection::default(), Page { limit: 1000, after: None })
 }
 
-fn hash(byte: u8) -> ContentHash {
+pub(in crate::store) fn hash(byte: u8) -> ContentHash {
     ContentHash([byte; 32])
 }
 
-async fn stats(store: &dyn Store) -> Stats {
+pub(in crate::store) async fn stats(store: &dyn Store) -> Stats {
     done(store.stats()).await
 }
 
-async fn body(store: &dyn Store, id: EventId) -> Body {
+pub(in crate::store) async fn body(store: &dyn Store, id: EventId) -> Body {
     done(store.body(id)).await
 }

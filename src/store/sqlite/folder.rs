@@ -1,0 +1,272 @@
+//! The data folder: one owner, one format, and nothing touched that is not ours.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::schema::{self, APPLICATION_ID, FORMAT};
+
+/// The database's name in the folder. SQLite adds `-wal` and `-shm` for its own.
+pub(super) const DATABASE: &str = "hookswitch.db";
+const LOCK: &str = "hookswitch.lock";
+
+/// Why a store cannot be opened. Each text names the thing and the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or looked at.
+    #[error("the data folder {path} cannot be used: {source}; choose another one with --data-dir")]
+    Folder {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing can be written into it.
+    #[error(
+        "the data folder {path} cannot be written to: {source}; \
+         give this user the right to, or choose another one with --data-dir"
+    )]
+    NotWritable {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "the data folder {path} is in use by {}; end that one, or choose another folder with --data-dir",
+        owner.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    InUse {
+        /// Its path.
+        path: PathBuf,
+        /// The other process, if it said.
+        owner: Option<u32>,
+    },
+    /// The file system cannot lock, so nothing would keep two processes apart.
+    #[error(
+        "the data folder {path} cannot be locked: {source}; \
+         choose one on a local disk with --data-dir"
+    )]
+    NoLocks {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is something else.
+    #[error(
+        "{path} is not a hookswitch store, or its beginning is damaged; \
+         move it away, or choose another folder with --data-dir"
+    )]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later version wrote it. It was not touched.
+    #[error(
+        "{path} has format {found}, and this version knows formats up to {FORMAT}; \
+         run the version that wrote it, or choose another folder with --data-dir"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// A part of it is missing.
+    #[error(
+        "{path} is missing, but its log is there; \
+         put it back, or move the log away, or choose another folder with --data-dir"
+    )]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its contents make no sense, or cannot be read or written.
+    #[error(
+        "{path} cannot be opened: {source}; \
+         put a backup in its place, or choose another folder with --data-dir"
+    )]
+    Engine {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+}
+
+impl OpenError {
+    /// The exit code: 74 (input or output failed) if there is a store that cannot be read, else 73 (cannot create).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Incomplete { .. } | Self::Engine { .. } => 74,
+            _ => 73,
+        }
+    }
+}
+
+/// A folder that is ours for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Folder {
+    /// Absolute.
+    pub(super) path: PathBuf,
+    /// The database in it.
+    pub(super) database: PathBuf,
+    /// Released by the system when it is closed, however the process ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes or takes the folder, and makes sure that a store is in it. A folder with something else in it, or in use, is
+    /// left as it was.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        make(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+        let path = fs::canonicalize(path)
+            .map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+        let database = path.join(DATABASE);
+        // Before anything is written: a store of a later version stays as it is, byte for byte.
+        look(&database)?;
+        let lock = lock(&path)?;
+        if !look(&database)? {
+            create(&path, &database)?;
+        }
+        Ok(Self { path, database, _lock: lock })
+    }
+
+    /// The log beside the database.
+    pub(super) fn log(&self) -> PathBuf {
+        log_of(&self.database)
+    }
+}
+
+fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Creates the folder for us alone, or warns if others can look into it.
+fn make(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+        Ok(found) => {
+            let mode = found.permissions().mode() & 0o777;
+            if mode & 0o077 != 0 {
+                let folder = path.display();
+                tracing::warn!(
+                    %folder,
+                    mode = format!("{mode:o}"),
+                    "other users may reach the data folder, which holds calls word by word; \
+                     chmod 700 closes it"
+                );
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            sync(parent.unwrap_or_else(|| Path::new(".")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the entries of a folder durable.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let not_writable = |source| OpenError::NotWritable { path: folder.to_owned(), source };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(folder.join(LOCK)).map_err(not_writable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let read = Read::by_ref(&mut file).take(32).read_to_string(&mut text);
+            let owner = read.ok().and_then(|_| text.trim().parse().ok());
+            return Err(OpenError::InUse { path: folder.to_owned(), owner });
+        }
+        Err(TryLockError::Error(source)) => {
+            return Err(OpenError::NoLocks { path: folder.to_owned(), source });
+        }
+    }
+    // Who has it, for whoever comes second. The lock is what counts, not this text.
+    let mut write = || {
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(format!("{}\n", std::process::id()).as_bytes())
+    };
+    write().map_err(not_writable)?;
+    Ok(file)
+}
+
+/// Whether a store of a format that we know is there. Reads 72 bytes and writes nothing.
+fn look(database: &Path) -> Result<bool, OpenError> {
+    let path = database.to_owned();
+    let mut file = match File::open(database) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let orphan = fs::metadata(log_of(database)).is_ok_and(|log| log.len() > 0);
+            return if orphan { Err(OpenError::Incomplete { path }) } else { Ok(false) };
+        }
+        Err(source) => return Err(OpenError::Folder { path, source }),
+    };
+    let mut header = [0; 72];
+    let magic = match file.read_exact(&mut header) {
+        Ok(()) => header.first_chunk::<16>(),
+        Err(_) => None,
+    };
+    let number = |at: usize| {
+        let bytes = header.get(at..).and_then(|rest| rest.first_chunk::<4>());
+        bytes.map_or(0, |bytes| u32::from_be_bytes(*bytes))
+    };
+    if magic != Some(b"SQLite format 3\0") || number(68) != APPLICATION_ID || number(60) == 0 {
+        return Err(OpenError::NotAStore { path });
+    }
+    match number(60) {
+        FORMAT => Ok(true),
+        found => Err(OpenError::Newer { path, found }),
+    }
+}
+
+/// Makes an empty store beside its place and moves it there whole, so that a crash leaves either none or one.
+fn create(folder: &Path, database: &Path) -> Result<(), OpenError> {
+    let not_writable = |source| OpenError::NotWritable { path: folder.to_owned(), source };
+    let draft = folder.join("hookswitch.db.new");
+    for end in ["", "-journal", "-wal", "-shm"] {
+        let mut name = draft.as_os_str().to_owned();
+        name.push(end);
+        match fs::remove_file(&name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(not_writable(error));
+            }
+            _ => {}
+        }
+    }
+    // Calls word by word: for this user's eyes.
+    let mut options = OpenOptions::new();
+    let file =
+        options.write(true).create_new(true).mode(0o600).open(&draft).map_err(not_writable)?;
+    schema::create(&draft)
+        .map_err(|source| OpenError::Engine { path: database.to_owned(), source })?;
+    file.sync_all().map_err(not_writable)?;
+    fs::rename(&draft, database).map_err(not_writable)?;
+    sync(folder).map_err(not_writable)
+}
+
+/// Device and inode of the database and its log. If another file has taken the place of one, what we write goes nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place([(u64, u64); 2]);
+
+impl Place {
+    /// As they are now.
+    pub(super) fn of(folder: &Folder) -> io::Result<Self> {
+        let number = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+        Ok(Self([number(&folder.database)?, number(&folder.log())?]))
+    }
+}

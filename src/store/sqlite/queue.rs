@@ -1,0 +1,264 @@
+//! What waits for the writer: bounded in number and bytes, and refused before it would wait too long.
+//!
+//! A sender that is told "not now" at once can try elsewhere or again; one that waits until its own time runs out does not
+//! know what became of its event. So an event is refused when the commits before it are likely to take more than two
+//! seconds, or when the commit under way already has.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::StoreError;
+use super::operation::Operation;
+
+/// The longest that an event may expect to wait.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Most events that wait.
+const EVENTS_MAX: usize = 16_384;
+/// Most bytes of events that wait. One alone may be larger.
+const BYTES_MAX: usize = 64 << 20;
+/// Most operations of other kinds that wait. Dispatch has at most 1,024 outcomes unsettled; the rest is asked by people.
+const OTHERS_MAX: usize = 8_192;
+
+/// How much goes into one transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Batch {
+    /// Operations.
+    pub(super) count: usize,
+    /// Bytes; the first operation may exceed it.
+    pub(super) bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    batch: Batch,
+    inner: Mutex<Inner>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    waiting: VecDeque<Operation>,
+    events: usize,
+    bytes: usize,
+    closed: bool,
+    /// When the commit under way began.
+    started: Option<Instant>,
+    /// What a commit takes, smoothed.
+    usual: Duration,
+}
+
+impl Queue {
+    pub(super) fn new(batch: Batch) -> Self {
+        Self { batch, inner: Mutex::default(), arrived: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing panics while it holds this lock.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lines it up, or gives it back with the reason.
+    pub(super) fn push(
+        &self,
+        operation: Operation,
+        now: Instant,
+    ) -> Result<(), (Operation, StoreError)> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err((operation, StoreError::Closed));
+        }
+        if !inner.admits(&operation, self.batch, now) {
+            return Err((operation, StoreError::Behind));
+        }
+        if matches!(operation, Operation::Append(_)) {
+            inner.events += 1;
+            inner.bytes += operation.weight();
+        }
+        inner.closed = matches!(operation, Operation::Close(_));
+        inner.waiting.push_back(operation);
+        drop(inner);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Waits at most so long for something to do, and takes what fits in one transaction.
+    pub(super) fn take(&self, patience: Duration) -> Vec<Operation> {
+        let mut inner = self.lock();
+        if inner.waiting.is_empty() && !inner.closed && !patience.is_zero() {
+            let idle = |inner: &mut Inner| inner.waiting.is_empty() && !inner.closed;
+            let waited = self.arrived.wait_timeout_while(inner, patience, idle);
+            inner = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+        }
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while let Some(next) = inner.waiting.front() {
+            let weight = next.weight();
+            if taken.len() >= self.batch.count || (bytes > 0 && bytes + weight > self.batch.bytes) {
+                break;
+            }
+            bytes += weight;
+            if matches!(next, Operation::Append(_)) {
+                inner.events -= 1;
+                inner.bytes -= weight;
+            }
+            taken.extend(inner.waiting.pop_front());
+        }
+        taken
+    }
+
+    /// Whether anything waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().waiting.is_empty()
+    }
+
+    /// A commit begins.
+    pub(super) fn begin(&self, now: Instant) {
+        self.lock().started = Some(now);
+    }
+
+    /// It ended.
+    pub(super) fn end(&self, now: Instant) {
+        let mut inner = self.lock();
+        let Some(started) = inner.started.take() else { return };
+        let took = now.saturating_duration_since(started);
+        inner.usual = (inner.usual * 7 + took) / 8;
+    }
+
+    /// Takes nothing in from now on.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// Gives out all that waits.
+    pub(super) fn drain(&self) -> Vec<Operation> {
+        let mut inner = self.lock();
+        (inner.events, inner.bytes) = (0, 0);
+        inner.waiting.drain(..).collect()
+    }
+
+    /// Whether it was closed and everything was taken.
+    pub(super) fn is_over(&self) -> bool {
+        let inner = self.lock();
+        inner.closed && inner.waiting.is_empty()
+    }
+}
+
+impl Inner {
+    fn admits(&self, operation: &Operation, batch: Batch, now: Instant) -> bool {
+        match operation {
+            Operation::Append(_) => {
+                let weight = operation.weight();
+                let fits = self.events < EVENTS_MAX
+                    && (self.bytes == 0 || self.bytes + weight <= BYTES_MAX);
+                fits && self.expected(weight, batch, now) <= PATIENCE
+            }
+            Operation::Close(_) => true,
+            _ => self.waiting.len() - self.events < OTHERS_MAX,
+        }
+    }
+
+    /// How long it is likely to take until an event of that weight is committed.
+    fn expected(&self, weight: usize, batch: Batch, now: Instant) -> Duration {
+        let by_count = self.waiting.len() / batch.count.max(1);
+        let by_bytes = (self.bytes + weight) / batch.bytes.max(1);
+        let batches = u32::try_from(by_count.max(by_bytes) + 1).unwrap_or(u32::MAX);
+        let running = match self.started {
+            Some(started) => {
+                let gone = now.saturating_duration_since(started);
+                gone.max(self.usual.saturating_sub(gone))
+            }
+            None => Duration::ZERO,
+        };
+        running + self.usual.saturating_mul(batches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::DeliveryId;
+    use crate::store::conformance;
+    use crate::store::sqlite::append::Prepared;
+    use crate::store::sqlite::operation::Task;
+    use crate::store::{Change, Pending, Settle};
+
+    fn append(bytes: usize) -> Operation {
+        let (promise, _pending) = Pending::new();
+        let mut event = conformance::event(1, 0, &[]);
+        event.body = vec![0; bytes].into();
+        Operation::Append(Box::new(Task::new(Prepared::new(event), promise)))
+    }
+
+    fn settle() -> Operation {
+        let (promise, _pending) = Pending::new();
+        let settle = Settle {
+            delivery: DeliveryId(1),
+            attempt: None,
+            change: Change::Delivered,
+            now: conformance::at(0),
+        };
+        Operation::Settle(Box::new(Task::new(settle, promise)))
+    }
+
+    const BATCH: Batch = Batch { count: 4, bytes: 1 << 20 };
+
+    #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_number_and_bytes() {
+        let (queue, now) = (Queue::new(BATCH), now());
+        for _ in 0..6 {
+            assert!(queue.push(append(100), now).is_ok());
+        }
+        for _ in 0..3 {
+            assert!(queue.push(append(700 << 10), now).is_ok());
+        }
+        assert!(queue.push(append(5 << 20), now).is_ok());
+        let sizes = std::iter::from_fn(|| {
+            let taken = queue.take(Duration::ZERO).len();
+            (taken > 0).then_some(taken)
+        });
+        assert_eq!(sizes.collect::<Vec<_>>(), [4, 3, 1, 1, 1]);
+        let left = queue.lock();
+        assert_eq!((left.events, left.bytes), (0, 0));
+    }
+
+    #[test]
+    fn events_are_refused_when_commits_are_slow_or_stuck() {
+        let (queue, start) = (Queue::new(BATCH), now());
+        // A commit that takes 0.9 s: two fit into the patience, three do not.
+        for _ in 0..200 {
+            queue.begin(start);
+            queue.end(start + Duration::from_millis(900));
+        }
+        for _ in 0..8 {
+            assert!(queue.push(append(100), start).is_ok());
+        }
+        assert!(matches!(queue.push(append(100), start), Err((_, StoreError::Behind))));
+        assert!(queue.push(settle(), start).is_ok(), "a settle is never refused for that");
+        // Nobody waits, but the commit under way is stuck.
+        let (queue, start) = (Queue::new(BATCH), start);
+        queue.begin(start);
+        assert!(queue.push(append(100), start + Duration::from_millis(1_900)).is_ok());
+        let late = start + Duration::from_millis(2_100);
+        assert!(matches!(queue.push(append(100), late), Err((_, StoreError::Behind))));
+        queue.end(late);
+        assert!(queue.push(append(100), late).is_ok());
+    }
+
+    #[test]
+    fn a_full_queue_refuses_but_one_large_event_fits() {
+        let (queue, now) = (Queue::new(BATCH), now());
+        assert!(queue.push(append(BYTES_MAX + 1), now).is_ok());
+        assert!(matches!(queue.push(append(1), now), Err((_, StoreError::Behind))));
+        queue.close();
+        assert!(!queue.is_over());
+        assert_eq!(queue.drain().len(), 1);
+        assert!(matches!(queue.push(append(1), now), Err((_, StoreError::Closed))));
+        assert!(queue.is_over());
+    }
+}

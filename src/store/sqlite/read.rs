@@ -1,0 +1,100 @@
+//! What dispatch reads: what is due, bodies, and where ages begin.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::clock::Timestamp;
+use crate::delivery::DeliveryId;
+use crate::event::EventId;
+use crate::name::TargetName;
+
+use super::super::{Body, Ready, StoreError};
+use super::lanes::ReadError;
+use super::row::{bytes_of, event_by_id, integer};
+use super::work::{DELIVERY, DeliveryRow};
+
+/// The nearest due deliveries of a target, by the index alone: it holds those that wait behind others of their key apart.
+pub(super) fn due(
+    sql: &Connection,
+    name: &TargetName,
+    after: Option<(Timestamp, DeliveryId)>,
+    limit: usize,
+) -> Result<Vec<Ready>, ReadError> {
+    let mut select = sql.prepare_cached("SELECT id FROM targets WHERE name = ?1")?;
+    let target: Option<i64> = select.query_row([name.as_str()], |row| row.get(0)).optional()?;
+    let Some(target) = target else { return Ok(Vec::new()) };
+    let select = format!(
+        "SELECT {DELIVERY}, e.id FROM deliveries d INDEXED BY due JOIN events e ON e.seq = d.event \
+         WHERE d.state = 0 AND d.target = ?1 AND d.waiting = 0"
+    );
+    let read = |row: &Row<'_>| {
+        let event = EventId::from_bytes(row.get(13)?);
+        Ok(DeliveryRow::read(row)?.ready(event, name.clone()))
+    };
+    let mut found: Vec<Ready> = Vec::new();
+    let moment = match after {
+        Some((moment, id)) => {
+            // Many may be due at the same moment, so the place within it is found by the index, too.
+            let query = format!("{select} AND d.moment = ?2 AND d.id > ?3 ORDER BY d.id LIMIT ?4");
+            let mut select = sql.prepare_cached(&query)?;
+            let values = [target, moment.millis(), id.0, integer(limit)];
+            for ready in select.query_map(values, read)? {
+                found.push(ready?);
+            }
+            moment.millis()
+        }
+        None => i64::MIN,
+    };
+    let query = format!("{select} AND d.moment > ?2 ORDER BY d.moment, d.id LIMIT ?3");
+    let mut select = sql.prepare_cached(&query)?;
+    let rest = integer(limit.saturating_sub(found.len()));
+    for ready in select.query_map([target, moment, rest], read)? {
+        found.push(ready?);
+    }
+    Ok(found)
+}
+
+/// An event with its body, checked.
+pub(super) fn body(sql: &Connection, id: EventId) -> Result<Body, ReadError> {
+    // One snapshot: between the two reads the event could be forgotten.
+    let transaction = sql.unchecked_transaction()?;
+    let row = event_by_id(&transaction, id)?.ok_or(StoreError::NotFound)?;
+    let bytes = match bytes_of(&transaction, row.seq) {
+        Ok(bytes) => bytes.ok_or(StoreError::Damaged(id))?,
+        // A page of this body makes no sense; other events have other pages.
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+            tracing::error!(event = %id, %error, "a stored body cannot be read");
+            return Err(StoreError::Damaged(id).into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(row.body(bytes)?)
+}
+
+/// Where the age of the oldest pending delivery of each of these targets began.
+///
+/// A delivery that was never tried has its age in the index of the due, as the moment when it is due; one that was tried
+/// has its age in an index of its own. So both ends are found without looking at what lies between. If the clock stepped
+/// back between arrival and a try, the answer may be the moment of that try.
+pub(super) fn oldest(
+    sql: &Connection,
+    targets: Vec<i64>,
+) -> Result<HashMap<i64, Timestamp>, ReadError> {
+    let query = "SELECT min(moment) FROM (\
+                 SELECT min(moment) AS moment FROM deliveries INDEXED BY due \
+                 WHERE state = 0 AND target = ?1 AND waiting = 0 UNION ALL \
+                 SELECT min(moment) FROM deliveries INDEXED BY due \
+                 WHERE state = 0 AND target = ?1 AND waiting = 1 UNION ALL \
+                 SELECT min(age_from) FROM deliveries INDEXED BY retried \
+                 WHERE state = 0 AND moment <> age_from AND target = ?1)";
+    let mut select = sql.prepare_cached(query)?;
+    let mut found = HashMap::new();
+    for target in targets {
+        let oldest: Option<i64> = select.query_row([target], |row| row.get(0))?;
+        if let Some(oldest) = oldest {
+            found.insert(target, Timestamp::from_millis(oldest));
+        }
+    }
+    Ok(found)
+}
