@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use crate::config::Problems;
 use crate::store::StoreError;
+use crate::store::sqlite::OpenError;
 
 /// Why it does not run. Each has its exit code.
 #[derive(Debug, thiserror::Error)]
@@ -14,8 +15,8 @@ pub enum AppError {
     #[error("the configuration has problems")]
     Config(#[source] Box<Problems>),
     /// 73 or 74: the data folder cannot be used.
-    #[error("{0}")]
-    DataFolder(String),
+    #[error(transparent)]
+    DataFolder(#[from] OpenError),
     /// 74: the store failed while running.
     #[error("{0}")]
     Store(#[from] StoreError),

@@ -22,6 +22,7 @@ use crate::config::{self, Environment, Overrides, Published, Snapshot};
 use crate::dispatch::{self, Dispatch, Post};
 use crate::ingress::{self, Ingress, Readiness};
 use crate::reload::{self, Reload};
+use crate::store::sqlite::{self, Sqlite};
 use crate::store::{Bounds, Store, StoreError};
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
@@ -298,9 +299,15 @@ fn log_warnings(snapshot: &Snapshot) {
 
 /// The store in the data folder.
 fn open_store(
-    _snapshot: &Snapshot,
-    _clock: &Arc<dyn Clock>,
-    _metrics: &Arc<Metrics>,
+    snapshot: &Snapshot,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
 ) -> Result<Arc<dyn Store>, AppError> {
-    Ok(Arc::new(crate::store::memory::Memory::new()))
+    let store = Sqlite::open(sqlite::Options {
+        folder: snapshot.settings.data_dir.clone(),
+        bounds: bounds(snapshot),
+        clock: Arc::clone(clock),
+        metrics: Arc::clone(metrics),
+    })?;
+    Ok(Arc::new(store))
 }

@@ -151,7 +151,10 @@ pub(super) fn refused(error: AppError) -> Failure {
                 .after(&problems.show(stderr_style()))
                 .hint("mend the file; `hookswitch check` shows the same without starting anything")
         }
-        AppError::DataFolder(text) => Failure::new(Exit::CannotCreate, text),
+        AppError::DataFolder(error) => {
+            let exit = if error.exit_code() == 74 { Exit::Io } else { Exit::CannotCreate };
+            Failure::new(exit, error.to_string())
+        }
         AppError::Listen { address, purpose, ref source } => {
             let hint = match source.kind() {
                 std::io::ErrorKind::AddrInUse => {
