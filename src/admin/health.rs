@@ -27,16 +27,11 @@ pub(super) async fn ready(State(parts): Admin) -> Response {
 }
 
 fn readiness(parts: &Parts) -> wire::Ready {
-    let mut reasons = Vec::new();
-    if parts.readiness.draining() {
-        reasons.push("shutting down".to_owned());
+    let reasons = parts.readiness.missing(&*parts.store);
+    wire::Ready {
+        ready: reasons.is_empty(),
+        reasons: reasons.into_iter().map(str::to_owned).collect(),
     }
-    match parts.store.health() {
-        Health::Writable => {}
-        Health::Full => reasons.push("the store is full".to_owned()),
-        Health::Poisoned => reasons.push("the store failed".to_owned()),
-    }
-    wire::Ready { ready: reasons.is_empty(), reasons }
 }
 
 /// `GET /metrics`.

@@ -15,7 +15,6 @@ use tokio::time::Instant;
 
 use crate::event::{Pairs, RequestParts, query_pairs};
 use crate::signature::RETELL_HEADER;
-use crate::store::Health;
 use crate::telemetry::Refused;
 
 use super::answer::{self, Answer, Problem};
@@ -80,7 +79,9 @@ async fn route(
     }
     let answer = match (path, &head.method) {
         ("/healthz", &Method::GET | &Method::HEAD) => answer::alive(),
-        ("/readyz", &Method::GET | &Method::HEAD) => answer::probed(&unready(shared)),
+        ("/readyz", &Method::GET | &Method::HEAD) => {
+            answer::probed(&shared.parts.readiness.missing(&*shared.parts.store))
+        }
         ("/healthz" | "/readyz", _) => {
             refuse(shared, Refused::Method, &Problem::Method("GET, HEAD"))
         }
@@ -95,15 +96,6 @@ fn refuse(shared: &Shared, reason: Refused, problem: &Problem) -> Answer {
 }
 
 /// Why events are not accepted now, in words that anyone may read.
-fn unready(shared: &Shared) -> Vec<&'static str> {
-    let store = match shared.parts.store.health() {
-        Health::Writable => None,
-        Health::Full => Some("the store is full"),
-        Health::Poisoned => Some("the store failed"),
-    };
-    shared.parts.readiness.draining().then_some("shutting down").into_iter().chain(store).collect()
-}
-
 /// A request to a source: reads the body and hands everything over to a task of its own.
 async fn receive(
     shared: &Arc<Shared>,

@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::Published;
 use crate::dispatch::Dispatch;
-use crate::store::Store;
+use crate::store::{Health, Store};
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 
@@ -97,5 +97,14 @@ impl Readiness {
     /// Whether we were told to stop.
     pub fn draining(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+    /// Why no events are accepted; nothing if they are. A dead target is no reason.
+    pub fn missing(&self, store: &dyn Store) -> Vec<&'static str> {
+        let store = match store.health() {
+            Health::Writable => None,
+            Health::Full => Some("the store is full"),
+            Health::Poisoned => Some("the store failed"),
+        };
+        self.draining().then_some("shutting down").into_iter().chain(store).collect()
     }
 }
