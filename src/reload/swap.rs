@@ -71,12 +71,12 @@ impl Swap {
         let loaded = self.try_load().await;
         match &loaded {
             Ok(Reloaded::Published(revision) | Reloaded::Unchanged(revision)) => {
-                self.refused.store(None);
+                let now = self.parts.clock.now();
+                self.parts.metrics.reloaded(Some((*revision, now)));
                 if self.failed.take().is_some() {
                     info!(%revision, "the configuration can be loaded again");
                 }
-                let now = self.parts.clock.now();
-                self.parts.metrics.reloaded(Some((*revision, now)));
+                self.refused.store(None);
             }
             Err(failure) => {
                 self.parts.metrics.reloaded(None);
