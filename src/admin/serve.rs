@@ -73,6 +73,10 @@ pub(super) async fn serve(parts: Arc<Parts>, router: Router, listener: TcpListen
 
 async fn connection(parts: Arc<Parts>, router: Router, stream: TcpStream) {
     let Ok(local) = stream.local_addr() else { return };
+    // Answers are small; without this the last packet of one may wait for an acknowledgement.
+    if let Err(cause) = stream.set_nodelay(true) {
+        debug!(%cause, "an admin connection keeps its delay");
+    }
     let stopping = parts.tasks.stopping();
     let routes = TowerToHyperService::new(router.into_service::<Incoming>());
     let service = service_fn(move |request| {
@@ -94,6 +98,7 @@ async fn connection(parts: Arc<Parts>, router: Router, stream: TcpStream) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADERS_MAX)
+        .max_header_size(HEADERS_MAX)
         .max_headers(HEADER_COUNT_MAX)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -9,5 +9,8 @@
     reason = "what the tests share is a test, too: it fails by panicking"
 )]
 
+mod admin;
+mod explain;
 mod ingress;
+mod reload;
 mod support;
