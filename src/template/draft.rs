@@ -9,13 +9,20 @@ use minijinja::{Environment, ErrorKind};
 
 use super::Autoescape;
 use super::context::NAMES;
-use super::environment::{GLOBALS, LINK, LITERAL, Literal, NAME, shared};
+use super::environment::{GLOBALS, LINK, LITERAL, Literal, NAME, RECURSION_MAX, shared};
 use super::error::TemplateError;
 use super::source::{self, Mention, Part, Token, scan};
 use crate::secret::Secret;
 
 /// Longest template, in bytes.
 const SOURCE_MAX: usize = 256 << 10;
+/// Most words and signs in one expression or tag. minijinja works through an expression by recursion.
+const WORDS_MAX: usize = 400;
+/// Most `elif`, which are nested inside.
+const ELIF_MAX: usize = 100;
+/// How deep the values that a template makes may nest, at most. minijinja drops and prints them by recursion, and a
+/// thread of the runtime has 2 MiB of stack, which some thousand levels fill.
+const NESTING_MAX: usize = 1000;
 
 /// A template on its way to minijinja: every literal is a name, every word is looked at.
 #[derive(Default)]
@@ -24,13 +31,18 @@ pub(super) struct Draft {
     literals: Vec<Secret>,
     /// Names that its tags bind.
     bound: Vec<String>,
+    /// Signs that can put a value into a list, an object or a tuple, or be part of a filter that does.
+    nesting: usize,
+    /// How often it can go through them in itself.
+    rounds: usize,
+    elifs: usize,
     /// Whether anything but text is in it.
     pub(super) has_syntax: bool,
 }
 
 impl Draft {
     pub(super) fn new(parts: &[Part], autoescape: Autoescape) -> Result<Self, TemplateError> {
-        let mut draft = Self::default();
+        let mut draft = Self { rounds: 1, ..Self::default() };
         for (at, part) in parts.iter().enumerate() {
             match part {
                 Part::Literal(text) => {
@@ -43,6 +55,9 @@ impl Draft {
         }
         if draft.source.len() > SOURCE_MAX {
             return Err(TemplateError::new("the template is longer than 256 KiB"));
+        }
+        if draft.elifs > ELIF_MAX || draft.nesting * draft.rounds > NESTING_MAX {
+            return Err(TemplateError::new("the template is too deep or too complex"));
         }
         Ok(draft)
     }
@@ -92,14 +107,25 @@ impl Draft {
             return Ok(());
         };
         let words = source::words(inner);
+        if words.len() > WORDS_MAX {
+            return Err(TemplateError::new("an expression has more than 400 words and signs"));
+        }
+        self.nesting += words.iter().filter(|word| "([{|,".contains(**word)).count();
+        if words.contains(&"recursive") {
+            self.rounds = RECURSION_MAX;
+        }
         if let Some(word) = words.iter().find(|word| word.starts_with("__")) {
             return Err(TemplateError::new(format!("`{word}`: names with `__` are reserved")));
         }
         if let Token::Tag { .. } = token {
             check_tag(&words, autoescape)?;
-            let binds = matches!(words.first(), Some(&("set" | "for" | "with" | "macro" | "call")));
-            let names = words.iter().filter(|word| binds && source::is_name(word));
-            self.bound.extend(names.map(|word| (*word).to_owned()));
+            match words.first() {
+                Some(&"elif") => self.elifs += 1,
+                // A macro may call itself.
+                Some(&("macro" | "call")) => self.rounds = self.rounds.max(RECURSION_MAX / 4),
+                _ => {}
+            }
+            self.bound.extend(bound(&words).map(str::to_owned));
         }
         source::mentions(inner).iter().try_for_each(|mention| check_mention(*mention, autoescape))
     }
@@ -122,6 +148,18 @@ impl Draft {
         }
         Ok((self.source.into_boxed_str(), environment))
     }
+}
+
+/// The names that a tag binds, and perhaps some more.
+fn bound<'w>(words: &'w [&str]) -> impl Iterator<Item = &'w str> {
+    let end = match words.first() {
+        Some(&"set") => words.iter().position(|word| matches!(*word, "=" | "|")),
+        Some(&"for") => words.iter().position(|word| *word == "in"),
+        Some(&("with" | "macro" | "call")) => None,
+        _ => Some(0),
+    };
+    let binding = words.iter().take(end.unwrap_or(words.len()));
+    binding.copied().filter(|word| source::is_name(word))
 }
 
 fn check_tag(words: &[&str], autoescape: Autoescape) -> Result<(), TemplateError> {

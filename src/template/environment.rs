@@ -15,8 +15,8 @@ use crate::secret::Secret;
 
 /// What one rendering may do: instructions, and 64 bytes made for each.
 const FUEL: u64 = 1_000_000;
-/// How deep a template may go into itself.
-const RECURSION_MAX: usize = 100;
+/// How deep a template may go into itself: a loop counts one, a macro four.
+pub(super) const RECURSION_MAX: usize = 24;
 /// The name of the one template in an environment of its own.
 pub(super) const NAME: &str = "template";
 /// What begins the names of literals; not for templates to use.
@@ -24,7 +24,7 @@ pub(super) const LITERAL: &str = "__literal_";
 /// The name of [`LinkStart`].
 pub(super) const LINK: &str = "__link";
 /// The functions that are always there.
-pub(super) const GLOBALS: [&str; 3] = ["dict", "namespace", "range"];
+pub(super) const GLOBALS: [&str; 2] = ["dict", "range"];
 /// What may follow a `<` in Slack's markup without mentioning anybody.
 const LINKS: [&str; 4] = ["http://", "https://", "mailto:", "tel:"];
 
@@ -53,6 +53,8 @@ fn build(autoescape: Autoescape) -> Environment<'static> {
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_formatter(move |out, state, value| insert(out, state, value, autoescape));
     environment.remove_global("debug");
+    // With it a loop could nest lists to any depth, and minijinja drops and prints them by recursion.
+    environment.remove_global("namespace");
     environment.remove_filter("pprint");
     if autoescape == Autoescape::Slack {
         for name in ["safe", "escape", "e"] {

@@ -517,3 +517,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nothing_is_deep_enough_to_overflow_the_stack() {
+    // Each of these ends the process with some thousand levels instead of the some hundred that are let through.
+    let long = |opening: &str, step: &str, closing: &str| {
+        let steps =
+            [100, 390, 990, 5_000].map(|count| format!("{opening}{}{closing}", step.repeat(count)));
+        let compiled = steps.map(|template| {
+            let context = call(&json!({}));
+            let worker = std::thread::Builder::new().stack_size(2 << 20);
+            let run = worker.spawn(move || text_of(&template, Autoescape::None, &context));
+            run.unwrap().join().unwrap().is_err_and(|error| error.starts_with("compile"))
+        });
+        assert!(!compiled[0] && compiled[3], "{opening}{step}{closing}");
+    };
+    for step in ["+1", ".a", "|list", "~call", " or call", "[0]", "()", "**1", " if call else 1"] {
+        long("{{ call", step, " }}");
+    }
+    for step in ["not ", "-", "1 if call else "] {
+        long("{{ ", step, "1 }}");
+    }
+    long("{% if call %}", "{% elif call %}", "{% endif %}");
+    long("", "{% set call = [call] %}", "{{ call ~ '' }}");
+    long("", "{% set call = call, %}", "{{ call == [1] }}");
+    let renders = |template: &str| text_of(template, Autoescape::None, &call(&json!({})));
+    let in_loop =
+        "{% set ns = namespace(x=0) %}{% for i in range(9) %}{% set ns.x = [ns.x] %}{% endfor %}";
+    assert!(renders(in_loop).unwrap_err().contains("`namespace` is unknown"));
+    let recursive = format!(
+        "{{% for a in [0] recursive %}}{{{{ loop({}a{}) }}}}{{% endfor %}}",
+        "[".repeat(50),
+        "]".repeat(50)
+    );
+    assert!(renders(&recursive).unwrap_err().contains("too deep"));
+}

@@ -35,8 +35,16 @@ pub struct UrlTemplate {
     origin: String,
     /// The address with a letter in the place of each template: what every result is held against.
     skeleton: Arc<Url>,
-    /// Its pieces; nothing if there is no template in it.
-    shape: Option<Arc<Shape>>,
+    whole: Whole,
+}
+
+/// What is sent.
+#[derive(Clone)]
+enum Whole {
+    /// The same each time.
+    Fixed(Secret),
+    /// Put together from pieces.
+    Templated(Arc<Shape>),
 }
 
 /// An address cut where a value could do harm.
@@ -82,11 +90,13 @@ impl UrlTemplate {
         if parse(head)?.host() != skeleton.host() {
             return Err(UrlError::Address("it has no host"));
         }
-        Ok(Self {
-            origin: skeleton.origin().ascii_serialization(),
-            skeleton: Arc::new(skeleton),
-            shape: is_templated.then(|| Arc::new(shape)),
-        })
+        let whole = if is_templated {
+            Whole::Templated(Arc::new(shape))
+        } else {
+            Whole::Fixed(Secret::new(skeleton.as_str()))
+        };
+        let origin = skeleton.origin().ascii_serialization();
+        Ok(Self { origin, skeleton: Arc::new(skeleton), whole })
     }
 
     /// `scheme://host:port`, which may be shown.
@@ -96,7 +106,10 @@ impl UrlTemplate {
 
     /// Renders; inserted values are percent-encoded, and the host of the result is checked to be the literal one.
     pub fn render(&self, context: Option<&Context>) -> Result<Secret, TemplateError> {
-        let Some(shape) = &self.shape else { return Ok(Secret::new(self.skeleton.as_str())) };
+        let shape = match &self.whole {
+            Whole::Fixed(address) => return Ok(address.clone()),
+            Whole::Templated(shape) => shape,
+        };
         let context = context.ok_or(TemplateError::new("the address needs the event's body"))?;
         let text = shape.write(|template| template.render(context))?;
         if text.len() > URL_MAX {
@@ -111,7 +124,7 @@ impl UrlTemplate {
 
     /// Whether there is a template in it, so that a context is needed.
     pub fn is_templated(&self) -> bool {
-        self.shape.is_some()
+        matches!(self.whole, Whole::Templated(_))
     }
 
     fn has_same_shape(&self, url: &Url) -> bool {
