@@ -131,7 +131,7 @@ async fn start(folder: &Path) -> Running {
         while let Ok(Some(line)) = lines.next_line().await {
             said.push_str(&line);
             said.push('\n');
-            for (what, marker) in [("listen", "for webhooks"), ("admin", "for the API")] {
+            for (what, marker) in [("listen", "for webhooks"), ("admin", "admin API")] {
                 let address = line
                     .split('"')
                     .find_map(|word| word.trim_start_matches("http://").parse().ok());

@@ -160,7 +160,7 @@ impl Desk {
         let lines = follow(&mut child);
         let wanted: &[(&str, &str)] = match program {
             "hookswitch sink" => &[("SINK", "receiving")],
-            _ => &[("LISTEN", "for webhooks"), ("ADMIN", "for the API")],
+            _ => &[("LISTEN", "for webhooks"), ("ADMIN", "admin API")],
         };
         let mut said = String::new();
         let mut found = BTreeMap::new();
