@@ -9,6 +9,7 @@
 //!
 //! It leaves out what a request looks like and what an answer means (`target`), and what follows from it (`delivery`).
 
+mod age;
 mod attempt;
 mod book;
 mod budget;
@@ -132,8 +133,9 @@ impl Dispatch {
             found.map(|(name, _)| name.clone()).collect::<BTreeSet<_>>()
         };
         let tasks = parts.tasks.clone();
+        let configured = parts.published.load();
         let roster = Arc::new(Roster::new(parts, having(|counts| counts.paused)));
-        roster.open(having(|counts| counts.pending > 0).iter());
+        roster.open(having(|counts| counts.pending > 0).iter().chain(configured.targets.keys()));
         tasks.service("dispatch", roster::supervise(Arc::clone(&roster)));
         tasks.service("dispatch gauges", gauges::watch(Arc::clone(&roster)));
         Ok(Self { roster, pausing: Arc::default() })
@@ -212,5 +214,13 @@ impl Dispatch {
     /// pending in the store.
     pub async fn drain(&self, deadline: tokio::time::Instant) {
         self.roster.drain(deadline).await;
+    }
+
+    /// The names that have a worker.
+    #[cfg(test)]
+    fn lanes(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.roster.lanes().keys().map(ToString::to_string).collect();
+        names.sort();
+        names
     }
 }

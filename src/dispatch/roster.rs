@@ -12,15 +12,18 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::error;
 
+use crate::clock::Timestamp;
 use crate::config::Snapshot;
 use crate::name::TargetName;
 
 use super::Parts;
+use super::age::Ages;
 use super::budget::Budget;
 use super::lane::{Lane, Offer};
 use super::worker::Worker;
@@ -41,6 +44,7 @@ type Lanes = HashMap<TargetName, Arc<Lane>>;
 pub(super) struct Roster {
     pub(super) parts: Parts,
     pub(super) budget: Arc<Budget>,
+    ages: Mutex<Ages>,
     /// One permit for each outcome that may wait to be committed.
     pub(super) unsettled: Arc<Semaphore>,
     lanes: ArcSwap<Lanes>,
@@ -64,9 +68,11 @@ impl Roster {
     /// Without lanes.
     pub(super) fn new(parts: Parts, paused: BTreeSet<TargetName>) -> Self {
         let body_memory = parts.published.load().settings.body_memory;
+        let ages = Ages::new(Instant::now(), parts.clock.now());
         Self {
             parts,
             budget: Arc::new(Budget::new(body_memory)),
+            ages: Mutex::new(ages),
             unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
             lanes: ArcSwap::default(),
             changing: Mutex::new(Changing { paused, workers: Vec::new() }),
@@ -80,6 +86,14 @@ impl Roster {
     fn changing(&self) -> MutexGuard<'_, Changing> {
         // Nothing in the locked sections can panic half-way.
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the wall clock, and what it means for the age of deliveries.
+    pub(super) fn ages(&self) -> (Timestamp, Ages) {
+        let mut ages = self.ages.lock().unwrap_or_else(PoisonError::into_inner);
+        let wall = self.parts.clock.now();
+        ages.observe(Instant::now(), wall);
+        (wall, *ages)
     }
 
     /// The lane of a target, if there is one.
@@ -105,8 +119,11 @@ impl Roster {
             None => Err(offer),
         };
         if let Err(offer) = refused {
-            // A new worker looks into the store by itself, so the offer need not survive.
-            self.open([offer.ready.target].iter());
+            self.open(std::iter::once(&offer.ready.target));
+            if let Some(lane) = self.lane(&offer.ready.target) {
+                // Refused again only while everything ends; the store has it.
+                drop(lane.offer(offer));
+            }
         }
     }
 
@@ -118,7 +135,8 @@ impl Roster {
         }
         let current = self.lanes.load_full();
         let served = |name: &TargetName| current.get(name).is_some_and(|lane| lane.is_open());
-        let missing: Vec<_> = targets.filter(|name| !served(name)).collect();
+        // A set: whoever asks may name one twice.
+        let missing: BTreeSet<_> = targets.filter(|name| !served(name)).collect();
         if missing.is_empty() {
             return;
         }
@@ -174,7 +192,7 @@ impl Roster {
     }
 
     /// Claims nothing more, waits for what is in hand until `deadline`, then leaves it.
-    pub(super) async fn drain(&self, deadline: tokio::time::Instant) {
+    pub(super) async fn drain(&self, deadline: Instant) {
         {
             let _changing = self.changing();
             self.draining.store(true, Ordering::Release);

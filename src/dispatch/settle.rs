@@ -16,6 +16,8 @@ pub(super) struct Timing {
     pub(super) took: Duration,
     /// The time now.
     pub(super) now: Timestamp,
+    /// Where the delivery's age counts from.
+    pub(super) age_from: Timestamp,
     /// The dice for the jitter, in `0.0..1.0`.
     pub(super) fraction: f64,
 }
@@ -39,7 +41,7 @@ pub(super) fn judge(
     policy: &RetryPolicy,
 ) -> (Settle, Verdict) {
     let attempts = ready.attempts.saturating_add(1);
-    let state = State { attempts, age_from: ready.age_from };
+    let state = State { attempts, age_from: timing.age_from };
     let transition = step(state, &report.outcome, timing.now, timing.fraction, policy);
     let (change, result, verdict) = match transition {
         Transition::Done => (Change::Delivered, AttemptResult::Accepted, Verdict::Delivered),

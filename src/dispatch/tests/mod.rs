@@ -1,6 +1,11 @@
 //! The book against a model of the store; the whole with the store in memory, a scripted courier and paused time.
 
 mod book;
+mod change;
+mod flow;
+mod harness;
+mod pacing;
+mod trouble;
 
 use std::sync::Arc;
 

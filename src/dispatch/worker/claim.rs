@@ -99,7 +99,7 @@ impl Worker {
             // Aborted, which only a shutdown does: it stays pending in the store.
             Err(_) => return,
         };
-        let wall = self.roster.parts.clock.now();
+        let (wall, ages) = self.roster.ages();
         let Flight { ready, target, probe, .. } = flight;
         self.roster.parts.metrics.attempt(&target.name, report.label, took);
         debug!(
@@ -110,7 +110,13 @@ impl Worker {
             self.lane.show_failure(&report.detail, wall);
         }
         let outcome = report.outcome.clone();
-        let timing = Timing { started_at, took, now: wall, fraction: rand::random() };
+        let timing = Timing {
+            started_at,
+            took,
+            now: wall,
+            age_from: ages.count_from(ready.age_from, target.retry.give_up_after()),
+            fraction: rand::random(),
+        };
         let (settle, verdict) = settle::judge(&ready, report, timing, &target.retry);
         if matches!(verdict, Verdict::Dead(..)) {
             self.book.dies(ready.id);
@@ -141,7 +147,8 @@ impl Worker {
             }
         }
         if probe && outcome.is_failure() {
-            self.bury(DeadReason::Expired, wall.minus(target.retry.give_up_after()), wall);
+            let (now, ages) = self.roster.ages();
+            self.bury(DeadReason::Expired, ages.cutoff(target.retry.give_up_after()), now);
         }
     }
 

@@ -195,6 +195,7 @@ impl Worker {
             return;
         };
         self.missing_since = None;
+        self.shown = None;
         if self.fingerprint != Some(target.fingerprint) {
             self.fingerprint = Some(target.fingerprint);
             let offset = self.offset(now);
