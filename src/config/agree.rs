@@ -18,6 +18,10 @@ pub(super) fn difference(text: &str, tree: &Tree) -> Option<Span> {
     seed.deserialize(serde_yaml::Deserializer::from_str(text)).err().map(|_| place.get())
 }
 
+fn agreed<E: Error>(same: bool) -> Result<(), E> {
+    if same { Ok(()) } else { Err(E::custom("read differently")) }
+}
+
 #[derive(Clone, Copy)]
 struct Same<'t, 'p> {
     node: Node<'t>,
@@ -25,16 +29,12 @@ struct Same<'t, 'p> {
 }
 
 impl Same<'_, '_> {
-    fn check<E: Error>(self, same: bool) -> Result<(), E> {
-        if same { Ok(()) } else { Err(E::custom("read differently")) }
-    }
-
     fn plain(self) -> Option<Plain> {
         self.node.scalar().map(super::document::Scalar::read)
     }
 
     fn number<E: Error>(self, same: impl Fn(&serde_json::Number) -> bool) -> Result<(), E> {
-        self.check(matches!(self.plain(), Some(Plain::Number(number)) if same(&number)))
+        agreed(matches!(self.plain(), Some(Plain::Number(number)) if same(&number)))
     }
 }
 
@@ -55,11 +55,11 @@ impl<'de> Visitor<'de> for Same<'_, '_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.check(self.plain() == Some(Plain::Null))
+        agreed(self.plain() == Some(Plain::Null))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.check(self.plain() == Some(Plain::Bool(value)))
+        agreed(self.plain() == Some(Plain::Bool(value)))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
@@ -87,26 +87,26 @@ impl<'de> Visitor<'de> for Same<'_, '_> {
             .node
             .scalar()
             .is_some_and(|scalar| &*scalar.written == value && scalar.read() == Plain::Text);
-        self.check(same)
+        agreed(same)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Some(nodes) = self.node.list() else { return self.check(false) };
+        let Some(nodes) = self.node.list() else { return agreed(false) };
         for node in nodes {
             let read = list.next_element_seed(Same { node, place: self.place })?;
-            self.check(read.is_some())?;
+            agreed(read.is_some())?;
         }
-        self.check(list.next_element::<serde::de::IgnoredAny>()?.is_none())
+        agreed(list.next_element::<serde::de::IgnoredAny>()?.is_none())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some(nodes) = self.node.map() else { return self.check(false) };
+        let Some(nodes) = self.node.map() else { return agreed(false) };
         for node in nodes {
             self.place.set(node.key_mark());
             let key = map.next_key::<String>()?;
-            self.check(key.as_deref() == Some(node.key()))?;
+            agreed(key.as_deref() == Some(node.key()))?;
             map.next_value_seed(Same { node, place: self.place })?;
         }
-        self.check(map.next_key::<serde::de::IgnoredAny>()?.is_none())
+        agreed(map.next_key::<serde::de::IgnoredAny>()?.is_none())
     }
 }

@@ -231,12 +231,12 @@ impl Node<'_> {
 fn push_step(path: &mut String, step: &Step) {
     match step {
         Step::Root => {}
-        Step::Index(index) => path.push_str(&format!("[{index}]")),
+        Step::Index(index) => path.extend(["[", &index.to_string(), "]"]),
         Step::Key(name, _) => {
             let plain = !name.is_empty()
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
             if !plain {
-                path.push_str(&format!("[{name:?}]"));
+                path.extend(["[", &format!("{name:?}"), "]"]);
             } else if path.is_empty() {
                 path.push_str(name);
             } else {

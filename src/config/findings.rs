@@ -18,7 +18,7 @@ pub(super) struct Findings {
 impl Findings {
     /// Something is wrong with `node`.
     pub(super) fn error(&mut self, node: Node<'_>, text: impl Into<String>) {
-        self.push(Level::Error, node.path(), Some(node.mark()), text.into(), None);
+        self.error_hint(node, text, None);
     }
 
     /// Something is wrong with `node`, and this is what to do.
@@ -28,7 +28,7 @@ impl Findings {
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.push(Level::Error, node.path(), Some(node.mark()), text.into(), hint.into());
+        self.error_at(Some(node.mark()), node.path(), text, hint);
     }
 
     /// Something is wrong with the key of `node`.
@@ -38,7 +38,7 @@ impl Findings {
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.push(Level::Error, node.path(), Some(node.key_mark()), text.into(), hint.into());
+        self.error_at(Some(node.key_mark()), node.path(), text, hint);
     }
 
     /// `node` is legal but unwise.
@@ -48,7 +48,9 @@ impl Findings {
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.push(Level::Warning, node.path(), Some(node.mark()), text.into(), hint.into());
+        let (path, span) = (node.path(), Some(node.mark()));
+        let (text, hint) = (text.into(), hint.into());
+        self.push(Problem { level: Level::Warning, path, span, text, hint });
     }
 
     /// Something is wrong at a place that has no node.
@@ -59,21 +61,15 @@ impl Findings {
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.push(Level::Error, path, span, text.into(), hint.into());
+        let (text, hint) = (text.into(), hint.into());
+        self.push(Problem { level: Level::Error, path, span, text, hint });
     }
 
-    fn push(
-        &mut self,
-        level: Level,
-        path: String,
-        span: Option<Span>,
-        text: String,
-        hint: Option<String>,
-    ) {
-        if !self.is_full() {
-            self.list.push(Problem { level, path, span, text, hint });
-        } else {
+    fn push(&mut self, problem: Problem) {
+        if self.is_full() {
             self.dropped += 1;
+        } else {
+            self.list.push(problem);
         }
     }
 

@@ -19,14 +19,14 @@ const SECRET_MAX: usize = 64 << 10;
 pub struct Inputs {
     /// Every file that `${file:…}` or `ca_file` names, absolute or relative to the working directory, each once, in order
     /// of first mention. One that cannot be read is listed, too.
-    pub files: Vec<PathBuf>,
+    pub files: Box<[PathBuf]>,
     /// Hash of the configuration file's bytes and of those files' bytes, as they were when they were read.
     pub hash: ContentHash,
 }
 
 impl Default for Inputs {
     fn default() -> Self {
-        Self { files: Vec::new(), hash: ContentHash([0; 32]) }
+        Self { files: Box::default(), hash: ContentHash([0; 32]) }
     }
 }
 

@@ -217,9 +217,9 @@ fn lowered(
     (files, findings): (&mut Files, &mut Findings),
 ) -> Option<Lowered> {
     let Some(mut tree) = position::read(text, findings) else {
-        mask::known_words(text, shape::keys::is_known)
-            .into_iter()
-            .for_each(|at| findings.clear(at));
+        for span in mask::known_words(text, shape::keys::is_known) {
+            findings.clear(span);
+        }
         return None;
     };
     if !findings.has_errors()

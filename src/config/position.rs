@@ -136,7 +136,8 @@ impl<'t, 'f> Pass<'t, 'f> {
                 self.refuse_tag(tag.as_deref(), span);
                 let plain = style == ScalarStyle::Plain;
                 if self.wants_key() {
-                    return self.key(&text, plain, span);
+                    self.key(&text, plain, span);
+                    return Ok(());
                 }
                 let pieces = None;
                 let scalar = Scalar { written: text.into(), plain, pieces };
@@ -169,10 +170,10 @@ impl<'t, 'f> Pass<'t, 'f> {
         keys.is_some_and(|keys| keys.next.is_none())
     }
 
-    fn key(&mut self, text: &str, plain: bool, span: Span) -> Result<(), Stop> {
+    fn key(&mut self, text: &str, plain: bool, span: Span) {
         let mut fate = Fate::Kept;
         let step = Step::Key(text.into(), span);
-        let Some(Open { id, keys: Some(keys), .. }) = self.open.last_mut() else { return Ok(()) };
+        let Some(Open { id, keys: Some(keys), .. }) = self.open.last_mut() else { return };
         let path = |tree: &Tree| tree.node(*id).path_to(&step);
         if plain && scalar::resolve(text) != Plain::Text {
             fate = Fate::Refused;
@@ -192,7 +193,6 @@ impl<'t, 'f> Pass<'t, 'f> {
         }
         self.findings.clear(span);
         keys.next = Some((step, fate));
-        Ok(())
     }
 
     fn begin(
@@ -250,7 +250,7 @@ impl<'t, 'f> Pass<'t, 'f> {
             return Err(stop(span, "an alias cannot stand inside what it names"));
         };
         let (parent, step, fate) = self.place();
-        let id = self.copy(named, parent, step, span, self.open.len())?;
+        let id = self.copy(named, (parent, step), span, self.open.len())?;
         if fate == Fate::Kept {
             self.tree.adopt(id);
         }
@@ -260,8 +260,7 @@ impl<'t, 'f> Pass<'t, 'f> {
     fn copy(
         &mut self,
         named: u32,
-        parent: u32,
-        step: Step,
+        (parent, step): (u32, Step),
         at: Span,
         depth: usize,
     ) -> Result<u32, Stop> {
@@ -279,7 +278,7 @@ impl<'t, 'f> Pass<'t, 'f> {
         let id = self.tree.add(parent, step, span, kind);
         for child in children {
             let (step, ..) = self.tree.parts(child);
-            let child = self.copy(child, id, step, at, depth + 1)?;
+            let child = self.copy(child, (id, step), at, depth + 1)?;
             self.tree.adopt(child);
         }
         Ok(id)

@@ -117,20 +117,19 @@ impl Problems {
             Level::Warning => Severity::WARNING,
         };
         let title = severity.primary_title(problem.title());
-        let group = match self.excerpt(problem) {
-            Some((line, excerpt, span)) => title.element(
+        let group = if let Some((line, excerpt, span)) = self.excerpt(problem) {
+            title.element(
                 Snippet::source(excerpt)
                     .path(self.file.as_str())
                     .line_start(line)
                     .annotation(AnnotationKind::Primary.span(span)),
-            ),
-            None => {
-                let origin = Origin::path(self.file.as_str());
-                title.element(match self.place(problem) {
-                    Some((line, column)) => origin.line(line).char_column(column),
-                    None => origin,
-                })
-            }
+            )
+        } else {
+            let origin = Origin::path(self.file.as_str());
+            title.element(match self.place(problem) {
+                Some((line, column)) => origin.line(line).char_column(column),
+                None => origin,
+            })
         };
         match &problem.hint {
             Some(hint) => group.element(Severity::HELP.message(hint.as_str())),

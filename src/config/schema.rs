@@ -99,7 +99,8 @@ fn reference(
 }
 
 fn or_filled(schema: Value) -> Value {
-    json!({ "anyOf": [schema, { "type": "string", "pattern": r"\$\{" }] })
+    let filled = json!({ "type": "string", "pattern": r"\$\{" });
+    Value::Object(Map::from_iter([("anyOf".to_owned(), Value::Array(vec![schema, filled]))]))
 }
 
 fn object(known: &Object, defs: &mut Map<String, Value>) -> Value {

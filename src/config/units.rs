@@ -93,7 +93,7 @@ fn scaled(number: &str, unit: u64) -> Result<u64, UnitError> {
     let scale = 10_u128.pow(u32::try_from(fraction.len()).unwrap_or_default());
     let part = u128::from(parse(fraction).unwrap_or_default()) * u128::from(unit) / scale;
     let total = u128::from(whole) * u128::from(unit) + part;
-    u64::try_from(total).map_err(|_| UnitError::TooLarge)
+    u64::try_from(total).ok().ok_or(UnitError::TooLarge)
 }
 
 /// A duration in the words of the file: `1h30m`, `250ms`.
@@ -102,7 +102,8 @@ pub(super) fn show_duration(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, size) in TIME_UNITS {
         if rest >= size {
-            text.push_str(&format!("{}{unit}", rest / size));
+            text.push_str(&(rest / size).to_string());
+            text.push_str(unit);
             rest %= size;
         }
     }
@@ -112,7 +113,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
 /// A size in the words of the file: `10 MiB`.
 pub(super) fn show_size(bytes: u64) -> String {
     let fit = [("TiB", 1_u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    let unit = fit.iter().find(|(_, size)| bytes >= *size && bytes % size == 0);
+    let unit = fit.iter().find(|(_, size)| bytes >= *size && bytes.is_multiple_of(*size));
     unit.map_or_else(|| format!("{bytes} B"), |(name, size)| format!("{} {name}", bytes / size))
 }
 

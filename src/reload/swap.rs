@@ -43,7 +43,7 @@ impl Swap {
 
     /// What is to be watched: the file, and what it named when it was last loaded, even if that was refused.
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        let mut files = self.looked.files.clone();
+        let mut files = self.looked.files.clone().into_vec();
         files.push(self.parts.path.clone());
         files
     }

@@ -30,7 +30,8 @@ impl<'t> Names<'t> {
         for item in single.into_iter().chain(node.list().into_iter().flatten()) {
             let Some(text) = read::node_text(item) else { continue };
             if !self.0.contains(text.as_str()) {
-                let hint = did_you_mean(&text, self.0.iter().copied()).or_else(|| self.listed());
+                let hint =
+                    did_you_mean(&text, self.0.iter().copied()).unwrap_or_else(|| self.listed());
                 let shown = item.scalar().map_or("", |scalar| &scalar.written);
                 findings.error_hint(item, format!("there is no target `{shown}`"), hint);
             } else if names.iter().any(|name| name.as_str() == text) {
@@ -46,15 +47,15 @@ impl<'t> Names<'t> {
         names
     }
 
-    fn listed(&self) -> Option<String> {
+    fn listed(&self) -> String {
         const LISTED_MAX: usize = 10;
         let names: Vec<_> =
             self.0.iter().take(LISTED_MAX).map(|name| format!("`{name}`")).collect();
         let more = if self.0.len() > LISTED_MAX { ", …" } else { "" };
         if names.is_empty() {
-            Some("`targets` is empty".to_owned())
+            "`targets` is empty".to_owned()
         } else {
-            Some(format!("the targets are {}{more}", names.join(", ")))
+            format!("the targets are {}{more}", names.join(", "))
         }
     }
 }

@@ -17,7 +17,7 @@ use super::super::shape::keys::{CHECK, SOURCE};
 use super::super::{Dedupe, Settings, Source, read, units};
 
 /// A tolerance above this makes captured requests useful for long.
-const TOLERANCE_GOOD: Duration = Duration::from_secs(900);
+const TOLERANCE_GOOD: Duration = Duration::from_mins(15);
 
 /// What is looked at.
 pub(super) struct Parts<'t, 'a> {

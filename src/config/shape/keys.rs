@@ -7,9 +7,9 @@ use super::{Either, Key, Object, Shape, Variants};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
-const YEAR: Duration = Duration::from_secs(365 * 86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+const YEAR: Duration = Duration::from_hours(8760);
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -60,13 +60,13 @@ pub(in crate::config) static FILE: Object = Object {
         Key::new("limits", Shape::Object(&LIMITS), "bounds of the listener"),
         Key::new(
             "shutdown_timeout",
-            Shape::Duration(Duration::ZERO, Duration::from_secs(600)),
+            Shape::Duration(Duration::ZERO, Duration::from_mins(10)),
             "how long attempts in flight may take to finish after the signal to stop; Docker kills after 10 s",
         )
         .or("8s"),
         Key::new(
             "drain_delay",
-            Shape::Duration(Duration::ZERO, Duration::from_secs(600)),
+            Shape::Duration(Duration::ZERO, Duration::from_mins(10)),
             "how long it goes on accepting, unready, after the signal to stop; 5s behind a Kubernetes service",
         )
         .or("0s"),
@@ -111,7 +111,7 @@ static STORE: Object = Object {
         .or("10 GiB"),
         Key::new(
             "retention",
-            Shape::Duration(MINUTE, Duration::from_secs(10 * 365 * 86_400)),
+            Shape::Duration(MINUTE, Duration::from_hours(87600)),
             "how long delivered events and their attempts are kept; dead letters stay 30 days",
         )
         .or("7d"),
@@ -204,7 +204,7 @@ static DEDUPE: Object = Object {
     keys_max: ANY,
     one_of: &[],
     keys: &[
-        Key::new("window", Shape::Duration(SECOND, Duration::from_secs(7 * 86_400)), "how long an event is remembered")
+        Key::new("window", Shape::Duration(SECOND, Duration::from_hours(168)), "how long an event is remembered")
             .or("10m"),
         Key::new(
             "by",
@@ -228,7 +228,7 @@ pub(in crate::config) static DEFAULTS: Object = Object {
 
 const TIMEOUT: Key = Key::new(
     "timeout",
-    Shape::Duration(Duration::from_millis(100), Duration::from_secs(600)),
+    Shape::Duration(Duration::from_millis(100), Duration::from_mins(10)),
     "how long an attempt may take, from connecting to the end of the answer",
 )
 .or("10s");
@@ -267,12 +267,8 @@ pub(in crate::config) static RETRY: Object = Object {
             .or("2s"),
         Key::new("factor", Shape::Decimal(1.0, 100.0), "what each further wait is multiplied with")
             .or("2"),
-        Key::new(
-            "max",
-            Shape::Duration(MILLISECOND, Duration::from_secs(7 * 86_400)),
-            "longest wait",
-        )
-        .or("30m"),
+        Key::new("max", Shape::Duration(MILLISECOND, Duration::from_hours(168)), "longest wait")
+            .or("30m"),
         Key::new(
             "give_up_after",
             Shape::Duration(SECOND, YEAR),

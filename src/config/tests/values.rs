@@ -128,11 +128,11 @@ fn a_file_gives_its_text_without_one_final_newline() {
     assert!(token(b"0123456789abcdef\n\n").is_err_and(|text| text.contains("visible ASCII")));
     assert!(token(b"\n").is_err_and(|text| text.contains("needs `admin_token`")));
     assert!(token(b"\xff").is_err_and(|text| text.contains("is not UTF-8 text")));
-    assert!(token(&[b'x'; 70_000]).is_err_and(|text| text.contains("longer than 65536 bytes")));
+    assert!(token(&vec![b'x'; 70_000]).is_err_and(|text| text.contains("longer than 65536 bytes")));
     fs::remove_file(folder.path().join("token")).expect("it was there");
     let problems = load_now().expect_err("it is gone");
     assert!(problems.to_string().contains("cannot be read"), "{problems}");
-    assert_eq!(problems.inputs.files, [folder.path().join("token")]);
+    assert_eq!(*problems.inputs.files, [folder.path().join("token")]);
 }
 
 #[test]
