@@ -187,7 +187,8 @@ async fn a_drain_cuts_at_its_deadline_and_what_was_whole_is_stored() {
     slow.expect_end().await;
     waiting.expect_end().await;
     rig.gate.open_gate();
-    eventually("the event is stored", || async { rig.events().await.pop() }).await;
+    eventually("the event is stored and delivered", || async { rig.courier.made().pop() }).await;
+    assert_eq!(rig.results("open", "routed"), 1);
     assert!(rig.tasks.stop(crate::support::PATIENCE).await, "nothing is left behind");
 }
 

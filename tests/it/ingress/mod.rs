@@ -5,6 +5,7 @@ mod bounds;
 mod events;
 mod framing;
 mod lifetime;
+mod log;
 
 use hookswitch::clock::Clock;
 use hookswitch::secret::Secret;

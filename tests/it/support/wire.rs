@@ -50,9 +50,14 @@ impl Wire {
 
     /// Writes everything. A server that closed already is no failure: what it said can still be read.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        let sent = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await;
-        drop(sent.expect("the server takes what is sent"));
+        self.is_taken(bytes.as_ref()).await;
         self
+    }
+
+    /// Writes everything, and says whether the server took it rather than break off.
+    pub(crate) async fn is_taken(&mut self, bytes: &[u8]) -> bool {
+        let sent = timeout(PATIENCE, self.stream.write_all(bytes)).await;
+        sent.expect("the server takes what is sent, or breaks off").is_ok()
     }
 
     /// Closes our side; the server's answer can still be read.
