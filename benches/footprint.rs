@@ -51,7 +51,8 @@ fn start(folder: &Path) -> (Running, Duration) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    let mut lines =
+        BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
     let ready = lines.find(|line| line.contains("\"ready\""));
     let took = began.elapsed();
     assert!(ready.is_some(), "it ended before it was ready");
@@ -80,7 +81,9 @@ fn tell(what: &str, folder: &Path) {
 
 fn event(number: u64, now: hookswitch::clock::Timestamp) -> Append {
     let text = "a summary of some length ".repeat(35);
-    let body = format!(r#"{{"event":"call_analyzed","call":{{"call_id":"call_{number}","summary":"{text}"}}}}"#);
+    let body = format!(
+        r#"{{"event":"call_analyzed","call":{{"call_id":"call_{number}","summary":"{text}"}}}}"#
+    );
     let mut chance = [0; 10];
     chance[..8].copy_from_slice(&number.to_be_bytes());
     let envelope = Envelope {
@@ -99,7 +102,10 @@ fn event(number: u64, now: hookswitch::clock::Timestamp) -> Append {
         state: EventState::Routed,
         rules: Vec::new(),
         revision: 1,
-        deliveries: vec![NewDelivery { target: TargetName::new("dead").expect("a name"), order_key: None }],
+        deliveries: vec![NewDelivery {
+            target: TargetName::new("dead").expect("a name"),
+            order_key: None,
+        }],
         identity: Some(Identity {
             key: IdentityKey::Id(format!("retell call_analyzed call_{number}")),
             window: Duration::from_mins(10),
@@ -117,7 +123,9 @@ async fn fill(folder: &Path, count: u64) {
     let store = Sqlite::open(options).expect("a store");
     for first in (0..count).step_by(500) {
         let now = System.now();
-        let waiting: Vec<_> = (first..(first + 500).min(count)).map(|number| store.append(event(number, now))).collect();
+        let waiting: Vec<_> = (first..(first + 500).min(count))
+            .map(|number| store.append(event(number, now)))
+            .collect();
         for pending in waiting {
             drop(pending.await.expect("it is stored"));
         }
@@ -130,13 +138,19 @@ fn main() {
         println!("skipped, because there is no /proc here");
         return;
     }
-    let count = std::env::var("HOOKSWITCH_BACKLOG").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let count = std::env::var("HOOKSWITCH_BACKLOG")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1_000_000);
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("rules.yaml"), RULES).expect("a file");
     tell("empty store", folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let began = Instant::now();
     runtime.block_on(fill(folder.path(), count));
-    println!("stored {count} events of 1 KB, each with a pending delivery, in {:.0} s", began.elapsed().as_secs_f64());
+    println!(
+        "stored {count} events of 1 KB, each with a pending delivery, in {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
     tell("backlog", folder.path());
 }

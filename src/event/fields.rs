@@ -6,7 +6,7 @@ use serde_json::Value as Tree;
 
 use super::Unreadable;
 use super::fold::fold;
-use super::reader::FieldId;
+use super::reader::{FieldId, Wants};
 use crate::path::Number;
 
 /// One value as a test sees it.
@@ -154,14 +154,15 @@ impl Fields {
     }
 
     /// Keeps a value of a tree.
-    pub(super) fn keep_tree(&mut self, tree: &Tree, elements: bool, folded: bool) -> Scalar {
+    pub(super) fn keep_tree(&mut self, tree: &Tree, wants: Wants) -> Scalar {
         match tree {
             Tree::Null => Scalar::Null,
             Tree::Bool(truth) => Scalar::Bool(*truth),
             Tree::Number(number) => Scalar::Number(number.into()),
-            Tree::String(text) => self.keep_plain(text, folded),
-            Tree::Array(parts) if elements => {
-                let kept = parts.iter().map(|part| self.keep_tree(part, false, folded)).collect();
+            Tree::String(text) => self.keep_plain(text, wants.folded),
+            Tree::Array(parts) if wants.elements => {
+                let wants = Wants { elements: false, ..wants };
+                let kept = parts.iter().map(|part| self.keep_tree(part, wants)).collect();
                 self.keep_elements(kept)
             }
             Tree::Array(_) => Scalar::Array(0..0),

@@ -40,7 +40,9 @@ impl<'b, 'r> Pass<'b, 'r> {
             _ => Some("number"),
         };
         match found {
-            None => drop(pass.visit(Trie::ROOT, None, None)?),
+            None => {
+                pass.visit(Trie::ROOT, None, None)?;
+            }
             Some(_) => pass.scanner.skip()?,
         }
         pass.scanner.end()?;

@@ -3,7 +3,6 @@
 //! A node stands for one place in the document, so it is visited at most once: a second visit is a key that occurs twice.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::reader::{FieldId, Wants};
@@ -107,12 +106,12 @@ impl Trie {
         for segment in segments.into_iter().rev() {
             let plain =
                 |key: &str| !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_');
-            // Writing to a text cannot fail.
-            let _: Result<(), std::fmt::Error> = match segment {
-                Segment::Key(key) if plain(key) => write!(path, ".{key}"),
-                Segment::Key(key) => write!(path, "[{key:?}]"),
-                Segment::Index(index) => write!(path, "[{index}]"),
+            let step = match segment {
+                Segment::Key(key) if plain(key) => format!(".{key}"),
+                Segment::Key(key) => format!("[{key:?}]"),
+                Segment::Index(index) => format!("[{index}]"),
             };
+            path.push_str(&step);
         }
         path
     }

@@ -157,7 +157,7 @@ impl Piece {
                 tokens
                     .iter()
                     .all(|token| rest.next().is_some_and(|c| token.takes(c)))
-                    .then(|| rest.as_str())
+                    .then_some(rest.as_str())
             }
         }
     }

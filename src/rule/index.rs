@@ -25,6 +25,7 @@ struct Access {
 }
 
 /// What is entered for one field.
+#[expect(clippy::struct_excessive_bools, reason = "three independent marks")]
 #[derive(Debug, Clone, Copy, Default)]
 struct Entered {
     values: bool,
@@ -72,7 +73,7 @@ fn key(field: FieldId, value: Option<Equality<'_>>) -> Key {
         Some(Equality::Bool(truth)) => (2_u8, truth).hash(&mut hasher),
         // Numbers that are equal are equal as doubles; of zero there are two.
         Some(Equality::Number(number)) => {
-            (3_u8, (number.as_f64() + 0.0).to_bits()).hash(&mut hasher)
+            (3_u8, (number.as_f64() + 0.0).to_bits()).hash(&mut hasher);
         }
         Some(Equality::Plain(text)) => (4_u8, text).hash(&mut hasher),
         Some(Equality::Folded(text)) => (5_u8, text).hash(&mut hasher),

@@ -13,4 +13,5 @@ mod admin;
 mod explain;
 mod ingress;
 mod reload;
+mod rules;
 mod support;

@@ -81,7 +81,10 @@ fn json_path(node: Node<'_>, text: &str, findings: &mut Findings) -> Option<Json
     match JsonPath::parse(text) {
         Ok(path) => Some(path),
         Err(error) => {
-            findings.key_error(node, without_values(node, &error), path_hint(node, text));
+            // The hint repeats what was written, so it may not stand where that came from outside.
+            let filled = node.scalar().is_some_and(Scalar::is_filled);
+            let hint = error.hint().filter(|_| !filled);
+            findings.key_error(node, without_values(node, &error), hint);
             None
         }
     }
@@ -93,17 +96,5 @@ fn without_values(node: Node<'_>, error: &impl std::fmt::Display) -> String {
         "this is wrong once its variables are put in".to_owned()
     } else {
         error.to_string()
-    }
-}
-
-fn path_hint(node: Node<'_>, text: &str) -> String {
-    let filled = node.scalar().is_some_and(Scalar::is_filled);
-    let plain = !filled && text.len() < 100;
-    let plain = plain && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
-    if plain && !text.is_empty() {
-        format!("a JSONPath begins at the root: $.{}", text.trim_start_matches('.'))
-    } else {
-        "a JSONPath (RFC 9535) looks like $.call.duration_ms, $.call[\"odd key\"] or $.items[*].id"
-            .to_owned()
     }
 }

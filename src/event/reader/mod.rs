@@ -261,6 +261,11 @@ impl Reader {
         !self.queries.is_empty()
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        clippy::too_many_arguments,
+        reason = "one verified request becomes one intake, once, and these are its parts"
+    )]
     /// Reads a verified body. `headers` have names in lower case; `query` is as [`query_pairs`] makes it.
     pub fn read(
         &self,
@@ -340,8 +345,7 @@ impl General {
             let first = found.first().map(ToString::to_string);
             first.iter().map(|text| fields.keep_plain(text, false)).collect()
         } else {
-            let Wants { elements, folded } = self.wants;
-            found.into_iter().map(|tree| fields.keep_tree(tree, elements, folded)).collect()
+            found.into_iter().map(|tree| fields.keep_tree(tree, self.wants)).collect()
         };
         if !kept.is_empty() {
             fields.add([(self.field, None)], kept);

@@ -169,7 +169,7 @@ impl Test {
                     )?));
                 }
                 Operator::NotIn(list) => {
-                    inner.none.push(Check::OneOf(OneOf::new(list, ignore_case)?))
+                    inner.none.push(Check::OneOf(OneOf::new(list, ignore_case)?));
                 }
                 other => inner.some.push(Check::new(other, ignore_case)?),
             }
