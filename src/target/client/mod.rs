@@ -1,8 +1,8 @@
 //! The HTTP client: the only place that knows reqwest, and, with `log`, the only one of `target` that does I/O.
 //!
 //! It promises: one request on the wire for each call, over HTTP/1.1; no redirect is followed, no proxy of the environment
-//! is used, nothing is decompressed; link-local addresses are refused on the address dialled; at most [`ANSWER_MAX`]
-//! bytes of an answer are read; everything ends within the deadline.
+//! is used, nothing is decompressed; link-local addresses are refused on the address dialled; at most 64 KiB
+//! of an answer are read; everything ends within the deadline.
 //!
 //! On retries: reqwest's own policy is switched off. Beneath it hyper-util takes another connection if a pooled one turns
 //! out to be closed before any byte of the request was written; reqwest has no switch for that, and none is missing:

@@ -345,6 +345,13 @@ async fn what_cannot_be_rendered_is_not_sent() {
 }
 
 #[tokio::test]
+async fn a_log_line_is_written_and_delivered() {
+    let report = once(target(Kind::Log), &fixture("minimal")).await;
+    assert_eq!((&report.outcome, report.label), (&Outcome::Accepted, AttemptLabel::Accepted));
+    assert_eq!((report.status, report.detail.as_str()), (None, "written to standard output"));
+}
+
+#[tokio::test]
 async fn no_secret_gets_into_anything_that_is_shown() {
     let echo = Server::new(|mut connection| async move {
         let request = connection.request().await.unwrap_or_default();
