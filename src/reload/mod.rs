@@ -30,7 +30,7 @@ use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 
 use quiet::Heard;
-use swap::{Swap, blocking};
+use swap::{Asked, Swap, blocking};
 use watch::Watch;
 
 pub use quiet::{QUIET, UNREST};
@@ -213,7 +213,7 @@ impl Service {
         while let Ok(call) = self.calls.try_recv() {
             waiting.push(call);
         }
-        let loaded = self.swap.load().await;
+        let loaded = self.swap.load(Asked::ByPerson).await;
         for call in waiting {
             // Whoever asked may be gone, which is fine.
             drop(call.send(loaded.clone()));

@@ -17,6 +17,15 @@ use super::{Parts, ReloadError, Reloaded};
 const LOGGED_MAX: usize = 20;
 const PANICKED: &str = "reading it failed by a bug of hookswitch: please report it";
 
+/// Who wants a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Somebody, who is told each time what is wrong.
+    ByPerson,
+    /// The files changed; what is wrong is told once.
+    ByFiles,
+}
+
 /// What loading works with and remembers. One task owns it, so loads never overlap.
 #[derive(Debug)]
 pub(super) struct Swap {
@@ -61,13 +70,13 @@ impl Swap {
             return;
         }
         // Whatever happens is logged there.
-        if let Ok(Reloaded::Unchanged(revision)) = self.load().await {
+        if let Ok(Reloaded::Unchanged(revision)) = self.load(Asked::ByFiles).await {
             debug!(%revision, "the configuration is as it was");
         }
     }
 
     /// Loads, whether or not anything changed.
-    pub(super) async fn load(&mut self) -> Result<Reloaded, ReloadError> {
+    pub(super) async fn load(&mut self, asked: Asked) -> Result<Reloaded, ReloadError> {
         let loaded = self.try_load().await;
         match &loaded {
             Ok(Reloaded::Published(revision) | Reloaded::Unchanged(revision)) => {
@@ -87,7 +96,7 @@ impl Swap {
                     }
                     ReloadError::Store(cause) => cause.to_string(),
                 };
-                if self.failed.as_ref() != Some(&text) {
+                if asked == Asked::ByPerson || self.failed.as_ref() != Some(&text) {
                     self.log(failure);
                     self.failed = Some(text);
                 }
