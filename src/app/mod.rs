@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::{self, Environment, Overrides, Published, Snapshot};
 use crate::dispatch::{self, Dispatch, Post};
 use crate::ingress::{self, Ingress, Readiness};
-use crate::reload::{self, Reload};
+use crate::reload::{self, Reload, Reloaded};
 use crate::store::sqlite::{self, Sqlite};
 use crate::store::{Bounds, Store, StoreError};
 use crate::tasks::Tasks;
@@ -172,10 +172,14 @@ impl App {
         &self.published
     }
 
-    /// Reads the configuration again, beside whatever else goes on. The outcome is logged where it arises.
+    /// Reads the configuration again, beside whatever else goes on. What comes of it is logged, also if that is nothing.
     pub fn reload_soon(&self) {
         let reload = self.reload.clone();
-        drop(self.tasks.piece("reload", async move { drop(reload.now().await) }));
+        drop(self.tasks.piece("reload", async move {
+            if let Ok(Reloaded::Unchanged(revision)) = reload.now().await {
+                tracing::info!(%revision, "the configuration was read again and is unchanged");
+            }
+        }));
     }
 
     /// Resolves if it cannot go on: the store is poisoned, or a task failed.
@@ -230,7 +234,7 @@ impl Opened {
         let metrics = Arc::new(Metrics::new());
         let store = match &options.store {
             Some(store) => Arc::clone(store),
-            None => open_store(&snapshot, &options.clock, &metrics)?,
+            None => open_store(&snapshot, &options.clock, &metrics).await?,
         };
         let now = options.clock.now();
         let text = Arc::clone(&snapshot.text);
@@ -297,17 +301,20 @@ fn log_warnings(snapshot: &Snapshot) {
     }
 }
 
-/// The store in the data folder.
-fn open_store(
+/// The store in the data folder. Opening one that was killed may take a while, in which signals must be heard.
+async fn open_store(
     snapshot: &Snapshot,
     clock: &Arc<dyn Clock>,
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<dyn Store>, AppError> {
-    let store = Sqlite::open(sqlite::Options {
+    let options = sqlite::Options {
         folder: snapshot.settings.data_dir.clone(),
         bounds: bounds(snapshot),
         clock: Arc::clone(clock),
         metrics: Arc::clone(metrics),
-    })?;
+    };
+    let opened = tokio::task::spawn_blocking(move || Sqlite::open(options)).await;
+    // It ends early only by a panic.
+    let store = opened.map_err(|_panicked| AppError::Task("opening the store"))??;
     Ok(Arc::new(store))
 }

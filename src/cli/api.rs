@@ -104,15 +104,13 @@ impl Api {
                 "is it running? Its log shows the address; --admin or HOOKSWITCH_ADMIN chooses another",
             )
         })?;
-        self.read(&answer, &origin)
+        self.read(url, &answer, &origin)
     }
 
-    fn read(&self, answer: &Answer, origin: &str) -> Result<Told, Failure> {
+    fn read(&self, url: &Url, answer: &Answer, origin: &str) -> Result<Told, Failure> {
         let json = |kind: &str| kind.contains("json");
         if !answer.header("content-type").is_some_and(json) {
-            let text = format!("{origin} answered {}, and not like hookswitch", answer.status);
-            return Err(Failure::new(Exit::Unreachable, text)
-                .hint("--admin wants the address of the API (8081), not the one for webhooks"));
+            return Err(wrong_place(origin));
         }
         if answer.ok() {
             return Ok(Told(answer.body.clone()));
@@ -121,11 +119,26 @@ impl Api {
         let failure = Failure::new(Exit::Findings, super::output::clean(&said.detail));
         let failure = said.text.iter().fold(failure, |failure, text| failure.after(text));
         Err(match (answer.status, &self.token) {
+            // A fixed path is unknown only to something else than the API.
+            (404, _) if !names_something(url) => wrong_place(origin),
             (401, None) => failure.hint(format!("set {TOKEN}")),
             (401, Some(_)) => failure.hint(format!("{TOKEN} has another token than the instance")),
             _ => failure,
         })
     }
+}
+
+/// Whether a path names an event or a target, which there may be none of.
+fn names_something(url: &Url) -> bool {
+    ["/events/", "/targets/"].iter().any(|part| url.path().contains(part))
+}
+
+fn wrong_place(origin: &str) -> Failure {
+    Failure::new(
+        Exit::Unreachable,
+        format!("what answers at {origin} is not the API of hookswitch"),
+    )
+    .hint("--admin takes the address of the admin API (8081), not the one for webhooks (8080)")
 }
 
 impl Told {

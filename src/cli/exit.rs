@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use crate::store::StoreError;
+
 /// Every exit code of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -116,6 +118,13 @@ impl From<io::Error> for Failure {
         } else {
             Self::because(Exit::Io, "standard output cannot be written", &error)
         }
+    }
+}
+
+/// A failed read of a store that is opened here: only the demo has one.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::because(Exit::Io, "the store", &error)
     }
 }
 

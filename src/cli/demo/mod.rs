@@ -28,7 +28,7 @@ use crate::clock::{Clock, System};
 use crate::config::{MapEnvironment, Overrides};
 use crate::event::EventId;
 use crate::explain::explain_stored;
-use crate::store::{DeliveryState, EventFilter, Page, StoreError};
+use crate::store::{DeliveryState, EventFilter, Page};
 use crate::tasks::Tasks;
 
 use folder::Folder;
@@ -162,7 +162,7 @@ impl Stage {
     /// The events after that one, oldest first.
     async fn newer(&self, last: Option<EventId>) -> Result<Vec<EventId>, Failure> {
         let page = Page { limit: 20, after: None };
-        let page = self.app.store().events(EventFilter::default(), page).await.map_err(unread)?;
+        let page = self.app.store().events(EventFilter::default(), page).await?;
         let ids = page.events.iter().map(|(event, _)| event.envelope.id);
         let mut ids: Vec<_> = ids.filter(|id| Some(*id) > last).collect();
         ids.reverse();
@@ -190,7 +190,7 @@ impl Stage {
         let deadline = Instant::now() + PATIENCE;
         let store = Arc::clone(self.app.store());
         loop {
-            let (event, deliveries) = store.event(id).await.map_err(unread)?;
+            let (event, deliveries) = store.event(id).await?;
             self.keep();
             let waiting = deliveries
                 .iter()
@@ -199,7 +199,7 @@ impl Stage {
                 tokio::time::sleep(LOOK_EVERY).await;
                 continue;
             }
-            let stored = store.body(id).await.map_err(unread)?;
+            let stored = store.body(id).await?;
             let snapshot = self.app.published().load();
             let now = System.now();
             let explanation = explain_stored(&snapshot, &stored.envelope, &stored.body, now);
@@ -238,10 +238,6 @@ impl Stage {
         self.kept = others;
         of_event.into()
     }
-}
-
-fn unread(error: StoreError) -> Failure {
-    Failure::because(Exit::Io, "the store", &error)
 }
 
 /// The path under which the stand-ins play a kind of target.
