@@ -1,0 +1,385 @@
+//! The real binary, as people and supervisors meet it: what it prints, its exit codes, its signals. The cases in
+//! `tests/cli` are transcripts; this file has what needs a running instance.
+
+#![expect(
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: a panic is a failed test"
+)]
+
+#[path = "cli/support.rs"]
+mod support;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use support::{Instance, Running, eventually, hookswitch, json, lossy, output, run, text};
+
+/// One unsigned source, one target at `url` that is retried at once.
+fn rules(url: &str) -> String {
+    format!(
+        "version: 1\n\
+         sources: {{ retell: {{ path: /webhook, verify: none }} }}\n\
+         targets: {{ crm: {{ kind: http, url: \"{url}\", retry: {{ initial: 100ms }} }} }}\n\
+         rules: [{{ name: everything, to: [crm] }}]\n"
+    )
+}
+
+/// A port of loopback where nothing listens.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it has one");
+    format!("http://{address}/")
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+const STARTED: &[u8] = include_bytes!("fixtures/retell/call_started.json");
+
+#[test]
+fn transcripts() {
+    let cases = trycmd::TestCases::new();
+    cases
+        .env("NO_COLOR", "1")
+        .case("tests/cli/*.trycmd")
+        .case("tests/cli/*.toml")
+        .case("docs/cli.md");
+}
+
+#[test]
+fn a_broken_configuration_is_refused_with_its_place() {
+    let folder = folder();
+    let config = folder.path().join("rules.yaml");
+    fs::write(&config, "version: 1\ntargest: {}\n").unwrap();
+    let output = output(&mut run(&config));
+    let said = lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("rules.yaml:2:1"), "{said}");
+    assert!(said.contains("targest"), "{said}");
+    assert!(
+        !folder.path().join("hookswitch-data").exists(),
+        "nothing is made before all is checked"
+    );
+}
+
+#[test]
+fn a_missing_configuration_is_refused() {
+    let folder = folder();
+    let named = output(&mut run(&folder.path().join("none.yaml")));
+    assert_eq!(named.status.code(), Some(78), "{}", lossy(&named.stderr));
+    assert!(lossy(&named.stderr).contains("none.yaml"));
+    let searched = output(hookswitch().arg("check").current_dir(folder.path()));
+    assert_eq!(searched.status.code(), Some(2), "{}", lossy(&searched.stderr));
+    assert!(lossy(&searched.stderr).contains("/etc/hookswitch/rules.yaml"));
+}
+
+#[test]
+fn a_data_folder_has_one_owner() {
+    let folder = folder();
+    let first = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+    let second = output(&mut run(&folder.path().join("rules.yaml")));
+    let said = lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(73), "{said}");
+    assert!(said.contains("hookswitch-data"), "{said}");
+    drop(first);
+}
+
+#[test]
+fn a_data_folder_that_is_none_is_refused() {
+    let folder = folder();
+    let config = folder.path().join("rules.yaml");
+    fs::write(&config, rules(&nowhere())).unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "not a folder").unwrap();
+    let output = output(run(&config).arg("--data-dir").arg(&file));
+    let said = lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(73), "{said}");
+    assert!(said.contains(&file.display().to_string()), "{said}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "not a folder");
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_way_out() {
+    let folder = folder();
+    let config = folder.path().join("rules.yaml");
+    fs::write(&config, rules(&nowhere())).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (option, other) in [("--listen", "--admin-listen"), ("--admin-listen", "--listen")] {
+        let mut command = hookswitch();
+        command.arg("run").arg("--config").arg(&config);
+        let output = output(command.args([option, &address, other, "127.0.0.1:0"]));
+        let said = lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(69), "{said}");
+        assert!(said.contains(&address) && said.contains(option), "{said}");
+    }
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_well() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let folder = folder();
+        let mut instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+        assert!(instance.post(STARTED).starts_with("HTTP/1.1 204"));
+        instance.process.signal(signal);
+        let status = instance.process.ended();
+        assert_eq!(status.code(), Some(0), "{signal:?}\n{}", instance.process.said());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let folder = folder();
+    let mut sink = sink(&["--delay", "1h"]);
+    let rules = format!("{}shutdown_timeout: 10m\n", rules(&sink.url("/crm")));
+    let rules = rules.replace("initial: 100ms }", "initial: 100ms }, timeout: 5m");
+    let mut instance = Instance::start(folder.path(), &rules, |_| {});
+    assert!(instance.post(STARTED).starts_with("HTTP/1.1 204"));
+    sink.next();
+    instance.process.signal(Signal::TERM);
+    instance.process.find("stopping", |line| line.contains("stopping").then_some(()));
+    instance.process.signal(Signal::TERM);
+    assert_eq!(instance.process.ended().code(), Some(143), "{}", instance.process.said());
+}
+
+#[test]
+fn a_file_size_limit_fails_writes_and_kills_nothing() {
+    let folder = folder();
+    let config = folder.path().join("rules.yaml");
+    fs::write(&config, rules(&nowhere())).unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 0; exec \"$0\" run --config \"$1\" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"]);
+    command.arg(env!("CARGO_BIN_EXE_hookswitch")).arg(&config);
+    let output = output(&mut command);
+    let code = output.status.code();
+    assert!(matches!(code, Some(73 | 74)), "{:?}: {}", output.status, lossy(&output.stderr));
+}
+
+#[test]
+fn the_demo_delivers_everything() {
+    let said = text(hookswitch().args(["demo", "--once"]));
+    for word in ["call_started", "call_ended", "call_analyzed", "slack", "crm", "204", "delivered"]
+    {
+        assert!(said.contains(word), "{word} is missing:\n{said}");
+    }
+    assert!(!said.contains('\u{1b}'), "colour although nobody looks:\n{said}");
+}
+
+/// The stand-in, as a process of its own.
+struct Sink {
+    process: Running,
+    address: String,
+}
+
+fn sink(options: &[&str]) -> Sink {
+    let mut command = hookswitch();
+    command.args(["sink", "--listen", "127.0.0.1:0", "--output", "json"]).args(options);
+    let mut process = Running::printing(&mut command);
+    let address = process.address("listening").to_string();
+    Sink { process, address }
+}
+
+impl Sink {
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The next request.
+    fn next(&mut self) -> Value {
+        self.process.find("a request", |line| serde_json::from_str(line).ok())
+    }
+}
+
+/// Acceptance criterion 3: nothing set but where Slack is, the project's own `curl`, a Slack that fails twice.
+#[test]
+fn a_slack_that_fails_gets_the_message_once_after_the_pause() {
+    let folder = folder();
+    let mut slack = sink(&["--status", "500,429,200", "--retry-after", "2"]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = fs::read_to_string(root.join("rules.example.yaml")).unwrap();
+    let elsewhere = sink(&[]);
+    let instance = Instance::start(folder.path(), &rules, |command| {
+        command.env("SLACK_WEBHOOK_URL", slack.url("/slack"));
+        command.env("CRM_URL", elsewhere.url("/crm"));
+    });
+    let body = fs::read(root.join("tests/fixtures/retell/seed_curl.json")).unwrap();
+    let answer = instance.post(&body);
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let tries: Vec<Value> = (0..3).map(|_| slack.next()).collect();
+    let statuses: Vec<_> = tries.iter().map(|request| request["status"].as_u64()).collect();
+    assert_eq!(statuses, [Some(500), Some(429), Some(200)]);
+    let at = |request: &Value| {
+        humantime::parse_rfc3339(request["at"].as_str().unwrap()).expect("a time")
+    };
+    let pause = at(&tries[2]).duration_since(at(&tries[1])).expect("in order");
+    assert!(pause.as_millis() >= 1_900, "Retry-After was not heeded: {pause:?}");
+    let ids: Vec<_> = tries.iter().map(|request| &request["headers"]["webhook-id"]).collect();
+    assert!(ids.iter().all(|id| *id == ids[0] && id.is_string()), "{ids:?}");
+    // Delivered is the end: it was sent once in full.
+    eventually("delivered", || {
+        let events = json(&mut instance.command(&["events", "--output", "json"]));
+        events.to_string().contains("\"delivered\"").then_some(())
+    });
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    let mut child = hookswitch()
+        .arg("schema")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), lossy(&output.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn an_output_that_is_full_is_told() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    // Only Linux has it.
+    let Ok(full) = full else { return };
+    let child = hookswitch().arg("schema").stdout(full).stderr(Stdio::piped()).spawn();
+    let output = child.expect("the binary starts").wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(74), "{}", lossy(&output.stderr));
+}
+
+#[test]
+fn health_is_found_even_behind_a_broken_file() {
+    let folder = folder();
+    let instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+    let config = folder.path().join("rules.yaml");
+    for broken in ["", "nonsense: [\n"] {
+        let listen = instance.listen;
+        fs::write(&config, format!("version: 1\nlisten: {listen} # here\n{broken}")).unwrap();
+        let mut command = hookswitch();
+        command.args(["healthcheck", "--config"]).arg(&config);
+        assert_eq!(text(&mut command), "alive\n");
+    }
+    let url = format!("http://{}", instance.listen);
+    assert_eq!(text(hookswitch().args(["healthcheck", "--ready", "--url", &url])), "ready\n");
+    drop(instance);
+    let output = output(hookswitch().args(["healthcheck", "--url", &url]));
+    assert_eq!(output.status.code(), Some(1), "{}", lossy(&output.stderr));
+}
+
+/// One event refused for good, looked at, retried, replayed; its target paused and resumed: all by commands.
+#[test]
+fn a_running_instance_is_asked_and_told() {
+    let folder = folder();
+    let mut crm = sink(&["--status", "400,200"]);
+    let instance = Instance::start(folder.path(), &rules(&crm.url("/crm")), |_| {});
+    let id = posted(&instance);
+    assert_eq!(crm.next()["status"], 400);
+    let letters = eventually("a dead letter", || {
+        let listed = json(&mut instance.command(&["dead-letters", "list", "-o", "json"]));
+        (listed["dead_letters"].as_array()?.len() == 1).then_some(listed)
+    });
+    assert_eq!(letters["dead_letters"][0]["reason"], "rejected");
+    assert_eq!(letters["dead_letters"][0]["event_id"], Value::String(id.clone()));
+    let listed = text(&mut instance.command(&["events", "--state", "dead"]));
+    assert!(listed.contains(&id) && listed.contains("✗ crm"), "{listed}");
+    let one = text(&mut instance.command(&["events", &id]));
+    for word in ["call_started", "everything", "crm", "rejected", "400"] {
+        assert!(one.contains(word), "{word}:\n{one}");
+    }
+
+    let retried = text(&mut instance.command(&["dead-letters", "retry", "--target", "crm"]));
+    assert_eq!(retried, "1 dead letter due again\n");
+    let second = crm.next();
+    assert_eq!(second["status"], 200);
+    assert_eq!(second["headers"]["webhook-id"], Value::String(id.clone()));
+
+    let replayed = text(&mut instance.command(&["replay", &id, "--to", "crm"]));
+    assert!(replayed.starts_with("1 delivery made"), "{replayed}");
+    assert_eq!(crm.next()["headers"]["x-hookswitch-replay"], "true");
+
+    let paused = text(&mut instance.command(&["targets", "pause", "crm"]));
+    assert!(paused.contains("paused"), "{paused}");
+    text(&mut instance.command(&["replay", &id, "--original"]));
+    let waits = json(&mut instance.command(&["targets", "list", "-o", "json"]));
+    assert_eq!(waits["targets"][0]["pending"], 1, "{waits}");
+    text(&mut instance.command(&["targets", "resume", "crm"]));
+    assert_eq!(crm.next()["headers"]["webhook-id"], Value::String(id));
+
+    let status = json(&mut instance.command(&["status", "-o", "json"]));
+    assert_eq!(status["ready"], true, "{status}");
+    let unknown = output(&mut instance.command(&["targets", "pause", "crmm"]));
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(lossy(&unknown.stderr).contains("crm"), "{}", lossy(&unknown.stderr));
+}
+
+/// Posts an event and returns its id.
+fn posted(instance: &Instance) -> String {
+    let event = folder();
+    let file = event.path().join("event.json");
+    fs::write(&file, STARTED).expect("a file can be written");
+    let url = format!("http://{}/webhook", instance.listen);
+    let path = file.to_str().expect("a path is text");
+    let sent = json(hookswitch().args(["send", path, "--to", &url, "-o", "json"]));
+    assert_eq!(sent["status"], 204, "{sent}");
+    sent["event_id"].as_str().expect("it has an id").to_owned()
+}
+
+#[test]
+fn a_broken_edit_changes_nothing_and_says_why() {
+    let folder = folder();
+    let good = rules(&nowhere());
+    let instance = Instance::start(folder.path(), &good, |_| {});
+    let config = folder.path().join("rules.yaml");
+    fs::write(&config, good.replace("[crm]", "[crmm]")).unwrap();
+    let broken = output(&mut instance.command(&["reload"]));
+    let said = lossy(&broken.stderr);
+    assert_eq!(broken.status.code(), Some(1), "{said}");
+    assert!(said.contains("rules.yaml:4:") && said.contains("did you mean `crm`"), "{said}");
+    let status = text(&mut instance.command(&["status"]));
+    assert!(status.contains("file refused") && status.contains("crmm"), "{status}");
+    posted(&instance);
+    fs::write(&config, good.replace("everything", "all of it")).unwrap();
+    text(&mut instance.command(&["reload"]));
+    let status = json(&mut instance.command(&["status", "-o", "json"]));
+    assert_eq!(status["configuration"]["revision"]["number"], 2, "{status}");
+    assert!(status["configuration"].get("refused").is_none(), "{status}");
+}
+
+#[test]
+fn sighup_reads_the_configuration_again() {
+    let folder = folder();
+    let mut instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+    instance.process.signal(Signal::HUP);
+    instance.process.find("what came of it", |line| line.contains("is unchanged").then_some(()));
+    posted(&instance);
+}
+
+#[test]
+fn a_token_is_asked_for() {
+    let folder = folder();
+    let rules = format!("{}admin_token: a-token-of-ours-1\n", rules(&nowhere()));
+    let instance = Instance::start(folder.path(), &rules, |_| {});
+    let without = output(&mut instance.command(&["status"]));
+    assert_eq!(without.status.code(), Some(1));
+    assert!(lossy(&without.stderr).contains("HOOKSWITCH_ADMIN_TOKEN"));
+    let mut with = instance.command(&["status"]);
+    text(with.env("HOOKSWITCH_ADMIN_TOKEN", "a-token-of-ours-1"));
+}
+
+#[test]
+fn the_wrong_listener_is_told() {
+    let folder = folder();
+    let instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+    let mut command = hookswitch();
+    command.args(["status", "--admin", &instance.listen.to_string()]);
+    let output = output(&mut command);
+    assert_eq!(output.status.code(), Some(69), "{}", lossy(&output.stderr));
+    assert!(lossy(&output.stderr).contains("--admin"), "{}", lossy(&output.stderr));
+}
