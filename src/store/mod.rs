@@ -23,7 +23,7 @@ pub use commit::{Pending, Promise, Receipt};
 pub use record::{
     Append, Appended, Attempt, AttemptResult, Body, Bury, Change, Counts, DeadLetter,
     DeadSelection, DeliveryRecord, DeliveryState, EventFilter, EventPage, EventRecord, EventState,
-    Fate, Identity, NewDelivery, Page, Ready, Replay, Settle, Settled, Stats, Tried,
+    Fate, Identity, IdentityKey, NewDelivery, Page, Ready, Replay, Settle, Settled, Stats, Tried,
 };
 
 /// Why an operation was not done.
