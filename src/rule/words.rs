@@ -82,7 +82,8 @@ fn list(values: Values<'_>, text: &mut String) {
             Value::Number(crate::event::Number::Float(float)) => text.push_str(&float.to_string()),
             Value::Text(found) => {
                 let begin: String = found.plain.chars().take(FOUND_MAX).collect();
-                text.push_str(&format!("{begin:?}"));
+                let quoted = format!("{begin:?}");
+                text.push_str(&quoted);
             }
             Value::Array(elements) if elements.is_empty() => text.push_str("an array"),
             Value::Array(elements) => {

@@ -147,6 +147,7 @@ fn order_keys_are_compact_json_and_bounded() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one evaluation, told whole")]
 fn tells_the_evaluation_step_by_step() {
     let when = Matcher::All(vec![
         is(Field::Event, "a"),
