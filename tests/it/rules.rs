@@ -27,9 +27,12 @@ struct Example {
     lines: Vec<(usize, String)>,
 }
 
+/// A block's first line, its language, and its lines with their numbers.
+type Block = (usize, &'static str, Vec<(usize, &'static str)>);
+
 /// Every fenced block: its first line, its language, its lines.
-fn blocks() -> Vec<(usize, &'static str, Vec<(usize, &'static str)>)> {
-    let mut blocks: Vec<(usize, &str, Vec<(usize, &str)>)> = Vec::new();
+fn blocks() -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
     let mut open = false;
     for (number, line) in (1..).zip(DOCUMENT.lines()) {
         match line.strip_prefix("```") {
