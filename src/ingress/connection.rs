@@ -86,6 +86,8 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr) 
             shared.parts.metrics.refused(Refused::HeadTooLarge);
         } else if error.is_parse() {
             shared.parts.metrics.refused(Refused::BadHead);
+        } else if error.is_timeout() && progress.head_began().is_some() {
+            shared.parts.metrics.refused(Refused::HeadTimeout);
         }
         debug!(%error, "a connection ended with an error");
     }
