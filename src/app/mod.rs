@@ -92,7 +92,6 @@ impl App {
         let published = Published::new(Arc::new(snapshot));
         let tasks = Tasks::new();
         let readiness = Readiness::default();
-        keep_bounds(&tasks, &published, &store);
         let dispatch = Dispatch::start(dispatch::Parts {
             store: Arc::clone(&store),
             published: published.clone(),
@@ -263,21 +262,6 @@ fn bound(
     purpose: Purpose,
 ) -> Result<SocketAddr, AppError> {
     listener.local_addr().map_err(|source| AppError::Listen { address, purpose, source })
-}
-
-/// Tells the store its bounds anew whenever a reload may have changed them.
-fn keep_bounds(tasks: &Tasks, published: &Published, store: &Arc<dyn Store>) {
-    let (published, store, stopping) = (published.clone(), Arc::clone(store), tasks.stopping());
-    let mut changed = published.subscribe();
-    tasks.service("the store's bounds", async move {
-        loop {
-            tokio::select! {
-                () = stopping.cancelled() => return,
-                // The sender lives in `published`, which is held here.
-                _ = changed.changed() => store.set_bounds(bounds(&published.load())),
-            }
-        }
-    });
 }
 
 fn bounds(snapshot: &Snapshot) -> Bounds {

@@ -766,3 +766,15 @@ async fn a_refused_reload_lists_every_problem() {
     );
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_smaller_store_takes_effect_at_once() {
+    let world = World::new(RULES).await;
+    world.arrive(&json!({"event": "x", "text": "a".repeat(2 << 20)}).to_string()).await;
+    assert_eq!(world.ok("/readyz").await, json!({"ready": true}));
+    std::fs::write(&world.path, format!("store: {{ max_size: 1 MiB }}{RULES}")).unwrap();
+    assert_eq!(world.post("/-/reload", "").await.json_of(200)["result"], "published");
+    let ready = world.get("/readyz").await.json_of(503);
+    assert_eq!(ready["reasons"], json!(["the store is full"]));
+    world.end().await;
+}
