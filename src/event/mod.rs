@@ -1,6 +1,6 @@
 //! An event: one verified request, the exact body bytes, and what the rules need from it.
 //!
-//! There are two doors to an [`Event`]: [`Reader::read`], which takes a [`Verified`] body, and [`Event::restored`], which
+//! There are two doors to an [`Event`]: [`Reader::read`], which takes a [`Verified`](crate::signature::Verified) body, and [`Event::restored`], which
 //! takes back what the store kept. Reading passes over the bytes once and takes out only what the running rules ask for.
 
 mod document;
