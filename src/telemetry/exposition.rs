@@ -7,9 +7,8 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::metrics::{
-    AttemptLabel, DeliveryResult, EventResult, Gauges, Inner, REMOVED, Refused, TargetSeries,
-};
+use super::labels::{AttemptLabel, DeliveryResult, EventResult, Refused};
+use super::metrics::{Gauges, Inner, REMOVED, TargetSeries};
 use super::series::Histogram;
 
 type Written = Result<(), Error>;

@@ -2,11 +2,13 @@
 //! an event.
 
 mod exposition;
+mod labels;
 pub mod log;
 mod metrics;
 mod series;
 
-pub use metrics::{AttemptLabel, DeliveryResult, EventResult, Metrics, Refused};
+pub use labels::{AttemptLabel, DeliveryResult, EventResult, Refused};
+pub use metrics::Metrics;
 
 #[cfg(test)]
 mod tests;
