@@ -52,13 +52,11 @@ fn check_object(node: Node<'_>, object: &'static Object, findings: &mut Findings
         }
     }
     missing(node, object, findings);
-    let names = || list_of(object.keys.iter().map(|key| key.name), "or");
-    if count < object.keys_min {
-        let text = format!("{} needs at least one of {}", object.what, names());
-        findings.error(node, text);
-    }
-    if count > object.keys_max {
-        findings.error(node, format!("{} has exactly one of {}", object.what, names()));
+    let names = |joint| list_of(object.keys.iter().map(|key| key.name), joint);
+    if count > object.keys_max || count < object.keys_min && object.keys_max == 1 {
+        findings.error(node, format!("{} has exactly one of {}", object.what, names("and")));
+    } else if count < object.keys_min {
+        findings.error(node, format!("{} needs at least one of {}", object.what, names("or")));
     }
 }
 
@@ -135,13 +133,10 @@ fn elsewhere(
     if others.is_empty() {
         return unknown(value, object, findings);
     }
-    let kinds = list_of(others.iter().copied(), "or");
+    let kinds: Vec<_> = others.iter().map(|name| format!("{}: {name}", variants.tag)).collect();
+    let kinds = list_of(kinds.iter().map(String::as_str), "and");
     let text = format!("`{}` is not a key of {}", value.key(), object.what);
-    findings.key_error(
-        value,
-        text,
-        format!("it belongs to `{}: {kinds}`", variants.tag).replace("``", "`"),
-    );
+    findings.key_error(value, text, format!("it belongs to {kinds}"));
 }
 
 fn check_either(node: Node<'_>, either: &'static Either, findings: &mut Findings) {

@@ -238,3 +238,42 @@ fn secrets_in_the_wrong_places_are_masked() {
         assert!(!problems.show(Style::Coloured).contains(canary), "in {text}");
     }
 }
+
+#[test]
+fn a_value_from_outside_cannot_break_a_header() {
+    let text = format!(
+        "{HEAD}targets: {{ a: {{ kind: http, url: \"https://h.example.com\", headers: {{ x: \"a ${{V}}\" }} }} }}\nfallback: a\n"
+    );
+    for (value, good) in [("plain", true), ("two\r\nhost: lines", false), ("nul\0", false)] {
+        let environment = MapEnvironment(BTreeMap::from([("V".to_owned(), value.to_owned())]));
+        let loaded = load_text(&text, Path::new(""), &environment, &Overrides::default());
+        assert_eq!(loaded.is_ok(), good, "{value:?}");
+    }
+}
+
+#[test]
+fn certificate_authorities_are_read_beside_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key =
+        rcgen::generate_simple_self_signed(["ca.example.com".to_owned()]).expect("a certificate");
+    fs::write(folder.path().join("ca.pem"), key.cert.pem()).expect("it can be written");
+    let text = format!(
+        "{HEAD}targets:\n  a: {{ kind: http, url: \"https://h.example.com\", ca_file: ca.pem }}\n  \
+         b: {{ kind: slack, url: \"https://h.example.com\", ca_file: ./ca.pem }}\nfallback: [a, b]\n"
+    );
+    let path = folder.path().join("rules.yaml");
+    fs::write(&path, text).expect("it can be written");
+    let load_now = || load(&path, &MapEnvironment::default(), &Overrides::default());
+    let snapshot = load_now().unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(*snapshot.inputs.files, [folder.path().join("ca.pem")], "one file, read once");
+    let print = |snapshot: &Snapshot| snapshot.targets.get("a").expect("it is there").fingerprint;
+    fs::write(folder.path().join("ca.pem"), key.cert.pem() + "\n").expect("it can be written");
+    assert_ne!(print(&load_now().expect("it loads")), print(&snapshot));
+    fs::write(
+        folder.path().join("ca.pem"),
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    )
+    .expect("it can be written");
+    let shown = load_now().expect_err("it is none").to_string();
+    assert!(shown.contains("certificate 1 cannot be read"), "{shown}");
+}

@@ -1,6 +1,7 @@
 //! Loading as a whole.
 
 mod documents;
+mod example;
 mod fixtures;
 mod loading;
 mod random;

@@ -8,7 +8,7 @@ use crate::template::Autoescape;
 use super::super::super::document::{Node, Piece, Scalar};
 use super::super::super::findings::Findings;
 use super::super::super::shape::Fields;
-use super::templates;
+use super::templates::{self, Shown};
 
 /// Most headers of a target.
 const HEADERS_MAX: usize = 64;
@@ -16,6 +16,7 @@ const HEADERS_MAX: usize = 64;
 /// Headers that frame the message or steer the connection (RFC 9110 section 7, RFC 9112 section 6): they are the HTTP
 /// client's business.
 const FRAMING: [&str; 13] = [
+    "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",
@@ -28,11 +29,11 @@ const FRAMING: [&str; 13] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
-    "x-retell-signature",
 ];
 
-/// Prefixes of headers that we set ourselves.
-const OURS: [&str; 2] = ["webhook-", "x-hookswitch-"];
+/// Headers that we set ourselves, and their prefixes.
+const OURS: [&str; 2] = ["content-type", "user-agent"];
+const OURS_BEGIN: [&str; 2] = ["webhook-", "x-hookswitch-"];
 
 /// Lowers the headers of a target, names in lower case, in the order of the file.
 pub(super) fn headers(fields: Fields<'_>, findings: &mut Findings) -> Vec<HeaderTemplate> {
@@ -54,7 +55,7 @@ pub(super) fn headers(fields: Fields<'_>, findings: &mut Findings) -> Vec<Header
             findings.key_error(node, text, None);
         } else if let Some(scalar) = node.scalar()
             && line(node, scalar, findings)
-            && let Some(value) = templates::text(node, scalar, Autoescape::None, findings)
+            && let Some(value) = templates::text(node, (Autoescape::None, Shown::No), findings)
         {
             headers.push(HeaderTemplate { name, value });
         }
@@ -71,8 +72,8 @@ fn refusal(name: &str) -> Option<(String, Option<&'static str>)> {
         let hint = "`sign: { retell: … }` makes a fresh signature at every attempt";
         return Some(("this header is hookswitch's own".to_owned(), Some(hint)));
     }
-    if OURS.iter().any(|prefix| name.starts_with(prefix)) {
-        let hint = "hookswitch sets webhook-* and x-hookswitch-* itself; give yours another name";
+    if OURS.contains(&name) || OURS_BEGIN.iter().any(|prefix| name.starts_with(prefix)) {
+        let hint = "hookswitch sets content-type, user-agent, webhook-* and x-hookswitch-* itself";
         return Some(("this header is hookswitch's own".to_owned(), Some(hint)));
     }
     FRAMING.contains(&name).then(|| {

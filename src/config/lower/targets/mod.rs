@@ -11,7 +11,7 @@ use crate::name::TargetName;
 use crate::secret::Secret;
 use crate::signature::standard::StandardKey;
 use crate::target::{Blocks, Body, Client, HttpTarget, Kind, Method, Sign, SlackTarget, Target};
-use crate::template::{Autoescape, TextTemplate, UrlTemplate};
+use crate::template::{Autoescape, TextTemplate, UrlError, UrlTemplate};
 
 use super::super::document::{Kind as NodeKind, Node};
 use super::super::findings::Findings;
@@ -27,7 +27,7 @@ mod templates;
 pub(super) use headers::is_token;
 
 use headers::headers;
-use templates::body;
+use templates::{Shown, body};
 
 /// Longest file of certificate authorities, in bytes.
 const CA_MAX: usize = 1 << 20;
@@ -145,6 +145,10 @@ impl Lowering<'_, '_> {
         }
         match UrlTemplate::new(&read::source(scalar)) {
             Ok(url) => Some(url),
+            Err(UrlError::Template(error)) => {
+                templates::report(node, &error, Shown::No, self.findings);
+                None
+            }
             Err(error) => {
                 self.findings.error(node, error.to_string());
                 None
@@ -153,7 +157,7 @@ impl Lowering<'_, '_> {
     }
 
     fn text(&mut self, node: Node<'_>, autoescape: Autoescape) -> Option<TextTemplate> {
-        templates::text(node, node.scalar()?, autoescape, self.findings)
+        templates::text(node, (autoescape, Shown::Yes), self.findings)
     }
 
     fn body(&mut self, fields: Fields<'_>) -> Option<Body> {

@@ -2,31 +2,61 @@
 
 use serde_json::Value;
 
-use crate::template::{Autoescape, BodyTemplate, TextTemplate};
+use crate::template::{Autoescape, BodyTemplate, TemplateError, TextTemplate};
 
 use super::super::super::document::{Kind, Node, Scalar};
 use super::super::super::findings::Findings;
 use super::super::super::read;
 use super::super::super::scalar::Plain;
 
+/// Whether a template stands at a secret place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Its text may be repeated.
+    Yes,
+    /// It may not.
+    No,
+}
+
 /// A templated text.
 pub(super) fn text(
     node: Node<'_>,
-    scalar: &Scalar,
-    autoescape: Autoescape,
+    (autoescape, shown): (Autoescape, Shown),
     findings: &mut Findings,
 ) -> Option<TextTemplate> {
+    let scalar = node.scalar()?;
     match TextTemplate::new(&read::source(scalar), autoescape) {
         Ok(template) => Some(template),
         Err(error) => {
-            let nested = scalar.is_filled() && scalar.written.contains("{{");
-            let hint = nested.then(|| {
-                "a ${…} is literal text: it may stand beside a {{ … }} but not inside one"
-                    .to_owned()
-            });
-            findings.error_hint(node, error.to_string(), hint);
+            report(node, &error, shown, findings);
             None
         }
+    }
+}
+
+/// Reports that the template at `node` does not compile.
+pub(super) fn report(node: Node<'_>, error: &TemplateError, shown: Shown, findings: &mut Findings) {
+    let Some(scalar) = node.scalar() else { return };
+    let nested = scalar.is_filled() && scalar.written.contains("{{");
+    let hint = nested.then(|| {
+        "a ${…} is literal text: it may stand beside a {{ … }} but not inside one".to_owned()
+    });
+    let text = match shown {
+        Shown::Yes => error.to_string(),
+        Shown::No => unrevealing(&error.to_string(), scalar),
+    };
+    findings.error_hint(node, text, hint);
+}
+
+/// An error's text without the piece of the template that it ends with, if no other word of it is the template's either.
+fn unrevealing(error: &str, scalar: &Scalar) -> String {
+    let head = error.split(" (at `").next().unwrap_or_default();
+    let mut words = head.split(|c: char| !c.is_alphanumeric());
+    if words.any(|word| word.len() > 2 && scalar.written.contains(word)) {
+        "the template does not compile (what stands here is secret, so it is not repeated)"
+            .to_owned()
+    } else {
+        head.to_owned()
     }
 }
 
@@ -53,7 +83,7 @@ pub(super) fn body(
             Plain::Null => BodyTemplate::Literal(Value::Null),
             Plain::Bool(flag) => BodyTemplate::Literal(Value::Bool(flag)),
             Plain::Number(number) => BodyTemplate::Literal(Value::Number(number)),
-            Plain::Text => BodyTemplate::Leaf(text(node, scalar, autoescape, findings)?),
+            Plain::Text => BodyTemplate::Leaf(text(node, (autoescape, Shown::Yes), findings)?),
         }),
     }
 }
