@@ -12,9 +12,8 @@ use crate::store::{Ready, StoreError};
 use crate::target::{AttemptInfo, Report, Target};
 use crate::telemetry::AttemptLabel;
 
-use super::Parts;
-use super::budget::Budget;
 use super::lane::Fresh;
+use super::roster::Roster;
 
 /// A courier promises to end within the target's timeout. One that is so much later is broken, and must not keep a slot.
 const GRACE: Duration = Duration::from_secs(5);
@@ -37,16 +36,16 @@ pub(super) enum Made {
 
 /// Makes one attempt of `ready`, with the event that came along or else read from the store.
 pub(super) async fn make(
-    parts: Parts,
-    budget: Arc<Budget>,
+    roster: Arc<Roster>,
     target: Arc<Target>,
     ready: Ready,
     fresh: Option<Fresh>,
 ) -> Made {
+    let parts = &roster.parts;
     let read_at = (parts.clock.now(), Instant::now());
     let fresh = match fresh {
         Some(fresh) => fresh,
-        None => match read(&parts, &budget, &ready).await {
+        None => match read(&roster, &ready).await {
             Ok(fresh) => fresh,
             Err(error) => return unread(error, read_at),
         },
@@ -70,9 +69,9 @@ pub(super) async fn make(
     Made::Reported { report, started_at, took: started.elapsed() }
 }
 
-async fn read(parts: &Parts, budget: &Arc<Budget>, ready: &Ready) -> Result<Fresh, StoreError> {
-    let stored = parts.store.body(ready.event).await?;
-    let charge = budget.for_attempt(stored.body.len());
+async fn read(roster: &Roster, ready: &Ready) -> Result<Fresh, StoreError> {
+    let stored = roster.parts.store.body(ready.event).await?;
+    let charge = roster.budget.for_attempt(stored.body.len());
     Ok(Fresh {
         event: Arc::new(Event::restored(stored.envelope, stored.body)),
         rules: stored.rules.into(),

@@ -13,7 +13,6 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::error;
@@ -52,8 +51,8 @@ pub(super) struct Roster {
     /// Rings when `changing` has workers to own.
     spawned: Notify,
     draining: AtomicBool,
-    /// Cancelled when what is in flight is to be left as it is.
-    pub(super) abandon: CancellationToken,
+    /// What is in flight is to be left as it is.
+    stopped: AtomicBool,
     alive: TaskTracker,
 }
 
@@ -78,7 +77,7 @@ impl Roster {
             changing: Mutex::new(Changing { paused, workers: Vec::new() }),
             spawned: Notify::new(),
             draining: AtomicBool::new(false),
-            abandon: CancellationToken::new(),
+            stopped: AtomicBool::new(false),
             alive: TaskTracker::new(),
         }
     }
@@ -130,7 +129,7 @@ impl Roster {
     /// Sees to it that each of these targets has a worker. New ones look into the store at once.
     pub(super) fn open<'a>(self: &Arc<Self>, targets: impl Iterator<Item = &'a TargetName>) {
         let mut changing = self.changing();
-        if self.is_draining() {
+        if self.is_draining() || self.is_stopped() {
             return;
         }
         let current = self.lanes.load_full();
@@ -197,12 +196,30 @@ impl Roster {
             let _changing = self.changing();
             self.draining.store(true, Ordering::Release);
         }
-        self.lanes().values().for_each(|lane| lane.ring());
+        self.ring_all();
         self.alive.close();
         if tokio::time::timeout_at(deadline, self.alive.wait()).await.is_err() {
-            self.abandon.cancel();
+            self.stop();
             self.alive.wait().await;
         }
+    }
+
+    /// Has every worker end, whatever is in flight.
+    fn stop(&self) {
+        {
+            let _changing = self.changing();
+            self.stopped.store(true, Ordering::Release);
+        }
+        self.ring_all();
+    }
+
+    /// Whether every worker is to end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    fn ring_all(&self) {
+        self.lanes().values().for_each(|lane| lane.ring());
     }
 
     fn adopt(self: &Arc<Self>, snapshot: &Snapshot) {
@@ -211,7 +228,8 @@ impl Roster {
     }
 }
 
-/// Owns the workers until everything stops. A worker that panics ends this, too, and with it the program: its target would
+/// Owns the workers until everything stops, and tells them what concerns all of them: they listen to their lane alone, so
+/// what is shared is not touched for every delivery. A worker that panics ends this, too, and with it the program: its target would
 /// stand still unseen otherwise.
 pub(super) async fn supervise(roster: Arc<Roster>) {
     let mut changed = roster.parts.published.subscribe();
@@ -219,12 +237,16 @@ pub(super) async fn supervise(roster: Arc<Roster>) {
     let mut workers = FuturesUnordered::new();
     // What was published between the start and the subscription.
     roster.adopt(&roster.parts.published.load());
+    roster.ring_all();
     loop {
         workers.extend(std::mem::take(&mut roster.changing().workers));
         tokio::select! {
-            () = stopping.cancelled() => return,
+            () = stopping.cancelled() => return roster.stop(),
             () = roster.spawned.notified() => {}
-            Ok(()) = changed.changed() => roster.adopt(&roster.parts.published.load()),
+            Ok(()) = changed.changed() => {
+                roster.adopt(&roster.parts.published.load());
+                roster.ring_all();
+            }
             Some(ended) = workers.next() => match ended {
                 Ok(lane) => {
                     roster.forget(&lane);
@@ -233,7 +255,7 @@ pub(super) async fn supervise(roster: Arc<Roster>) {
                 }
                 Err(end) if end.is_panic() => {
                     error!("a dispatch worker panicked");
-                    return;
+                    return roster.stop();
                 }
                 // It was aborted, which only a shutdown does.
                 Err(_) => {}

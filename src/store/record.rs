@@ -149,7 +149,7 @@ pub struct Ready {
 pub struct Settle {
     /// Which delivery.
     pub delivery: DeliveryId,
-    /// What was tried. None if there was nothing to try (the target was removed, the body is damaged).
+    /// What was tried, or why nothing was sent (the body is damaged). None if there is nothing to tell.
     pub attempt: Option<Attempt>,
     /// What follows.
     pub change: Change,

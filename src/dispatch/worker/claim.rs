@@ -68,17 +68,15 @@ impl Worker {
 
     fn launch(&mut self, target: Arc<Target>, claimed: Waiting, probe: bool) {
         let Waiting { ready, fresh, due: _ } = claimed;
-        let parts = self.roster.parts.clone();
         let flight = Flight {
             ready: ready.clone(),
             target: Arc::clone(&target),
             probe,
-            started_at: parts.clock.now(),
+            started_at: self.roster.parts.clock.now(),
             started: Instant::now(),
         };
-        let tasks = parts.tasks.clone();
-        let making = attempt::make(parts, Arc::clone(&self.roster.budget), target, ready, fresh);
-        let task = AbortOnDropHandle::new(tasks.piece("attempt", making));
+        let making = attempt::make(Arc::clone(&self.roster), target, ready, fresh);
+        let task = AbortOnDropHandle::new(self.roster.parts.tasks.piece("attempt", making));
         let unsettled = Arc::clone(&self.roster.unsettled);
         self.flights.push(Box::pin(async move {
             let made = task.await;

@@ -72,14 +72,13 @@ impl fmt::Debug for Worker {
 
 /// What happened.
 enum Happening {
+    /// Somebody has something for it to look at: mail, a configuration, a pause, the end.
     Rung,
-    Reconfigured,
     Landed(Landing),
     Settled(Settling),
     Refilled(Result<Vec<Ready>, StoreError>),
     Buried(Result<u64, StoreError>),
     Time,
-    Stop,
 }
 
 impl Worker {
@@ -113,6 +112,9 @@ impl Worker {
     pub(super) async fn run(mut self) -> Arc<Lane> {
         let mut timer = Box::pin(tokio::time::sleep_until(self.epoch));
         loop {
+            if self.roster.is_stopped() {
+                break;
+            }
             self.read_inbox();
             self.adopt_definition();
             self.bury_if_removed();
@@ -131,8 +133,7 @@ impl Worker {
                 Happening::Settled(settling) => self.settled(settling),
                 Happening::Refilled(rows) => self.end_refill(rows),
                 Happening::Buried(count) => self.end_burial(count),
-                Happening::Rung | Happening::Reconfigured | Happening::Time => {}
-                Happening::Stop => break,
+                Happening::Rung | Happening::Time => {}
             }
         }
         // What is in flight is aborted with `flights`; the store has it as pending.
@@ -142,21 +143,13 @@ impl Worker {
     }
 
     async fn happening(&mut self, timer: Pin<&mut Sleep>, timed: bool) -> Happening {
-        let stopping = self.roster.parts.tasks.stopping();
         tokio::select! {
             () = self.lane.rung() => Happening::Rung,
             Some(landing) = self.flights.next() => Happening::Landed(landing),
             Some(settling) = self.settles.next() => Happening::Settled(settling),
             rows = answer(self.refill.as_mut()) => Happening::Refilled(rows),
             count = answer(self.burial.as_mut().map(|(_, count)| count)) => Happening::Buried(count),
-            Ok(()) = self.changed.changed() => {
-                // `adopt_definition` looks whether anything changed, and nobody else.
-                self.changed.mark_changed();
-                Happening::Reconfigured
-            }
             () = timer, if timed => Happening::Time,
-            () = stopping.cancelled() => Happening::Stop,
-            () = self.roster.abandon.cancelled() => Happening::Stop,
         }
     }
 
