@@ -218,17 +218,26 @@ fn select(
     sql.prepare_cached(query)?.query_map(values, DeliveryRow::read)?.collect()
 }
 
+/// Dead letters behind one place, up to another, those who died first first.
 fn dead_between(
     sql: &Connection,
     after: (i64, i64),
     last: (i64, i64),
 ) -> rusqlite::Result<Vec<DeliveryRow>> {
-    let query = format!(
+    // First those at the very place, then those behind it: both by the index alone.
+    let same = format!(
         "SELECT {DELIVERY} FROM deliveries d INDEXED BY dead WHERE d.state = 2 \
-         AND (d.moment, d.id) > (?1, ?2) AND (d.moment, d.id) <= (?3, ?4) \
-         ORDER BY d.moment, d.id LIMIT ?5"
+         AND d.moment = ?1 AND d.id > ?2 AND (d.moment < ?3 OR d.id <= ?4) ORDER BY d.id LIMIT ?5"
     );
-    select(sql, &query, &[&after.0, &after.1, &last.0, &last.1, &integer(CHUNK)])
+    let behind = format!(
+        "SELECT {DELIVERY} FROM deliveries d INDEXED BY dead WHERE d.state = 2 \
+         AND d.moment > ?1 AND d.moment <= ?2 AND (d.moment < ?2 OR d.id <= ?3) \
+         ORDER BY d.moment, d.id LIMIT ?4"
+    );
+    let mut rows = select(sql, &same, &[&after.0, &after.1, &last.0, &last.1, &integer(CHUNK)])?;
+    let rest = integer(CHUNK - rows.len());
+    rows.extend(select(sql, &behind, &[&after.0, &last.0, &last.1, &rest])?);
+    Ok(rows)
 }
 
 /// Pending deliveries in the order of one index, behind a place, up to a limit of that index's time.
@@ -253,7 +262,7 @@ fn pending_behind(
          AND d.{column} > ?2 AND d.{column} <= ?3 ORDER BY d.{column}, d.id LIMIT ?4"
     );
     let mut rows = select(sql, &same, &[&target, &after.0, &after.1, &integer(CHUNK)])?;
-    let rest = integer(CHUNK) - integer(rows.len());
+    let rest = integer(CHUNK - rows.len());
     rows.extend(select(sql, &behind, &[&target, &after.0, &limit, &rest])?);
     Ok(rows)
 }

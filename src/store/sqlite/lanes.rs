@@ -16,7 +16,7 @@ use super::now;
 use super::schema::{Role, connect};
 
 /// The longest that a read may take, waiting included.
-const READ_MAX: Duration = Duration::from_secs(5);
+pub(super) const READ_MAX: Duration = Duration::from_secs(5);
 /// How many steps of SQLite's machine go by between two looks at the clock: some tens of microseconds.
 const STEPS: i32 = 1_000;
 
@@ -29,6 +29,7 @@ pub(super) struct Lane {
 
 struct Inner {
     limit: usize,
+    longest: Duration,
     queue: Mutex<Queue>,
     arrived: Condvar,
 }
@@ -87,17 +88,18 @@ impl From<ReadError> for StoreError {
 }
 
 fn too_long() -> StoreError {
-    StoreError::Read("it took longer than five seconds".to_owned())
+    StoreError::Read("it took too long, and was stopped".to_owned())
 }
 
 impl Lane {
-    /// Starts `threads` of them. At most `limit` reads wait.
+    /// Starts `threads` of them. At most `limit` reads wait, and none takes longer than `longest`.
     pub(super) fn start(
         name: &str,
         database: &Path,
-        (threads, limit): (usize, usize),
+        (threads, limit, longest): (usize, usize, Duration),
     ) -> rusqlite::Result<Self> {
-        let inner = Arc::new(Inner { limit, queue: Mutex::default(), arrived: Condvar::new() });
+        let (queue, arrived) = (Mutex::default(), Condvar::new());
+        let inner = Arc::new(Inner { limit, longest, queue, arrived });
         let mut started = Vec::new();
         for number in 0..threads {
             let sql = connect(database, Role::Reader)?;
@@ -129,7 +131,7 @@ impl Lane {
         if queue.reads.len() >= self.inner.limit {
             return Pending::ready(Err(StoreError::Read("too many reads wait".to_owned())));
         }
-        queue.reads.push_back(Read { deadline: now() + READ_MAX, work });
+        queue.reads.push_back(Read { deadline: now() + self.inner.longest, work });
         drop(queue);
         self.inner.arrived.notify_one();
         pending

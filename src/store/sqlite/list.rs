@@ -24,10 +24,12 @@ use super::work::{DELIVERY, DeliveryRow, deliveries_of};
 const CLOCK_STEP: Duration = Duration::from_hours(24);
 
 /// A query that grows by conditions.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Query {
     text: String,
     values: Vec<Value>,
+    /// Whether it names what it is about.
+    by_id: bool,
 }
 
 impl Query {
@@ -219,36 +221,51 @@ pub(super) fn dead_letters(
     };
     let snapshot = sql.unchecked_transaction()?;
     let limit = page.limit.clamp(1, 1_000);
-    let Some(mut query) = dead_query(&snapshot, selection)? else { return Ok(Vec::new()) };
+    let mut letters = Vec::new();
+    let Some(query) = dead_query(&snapshot, selection)? else { return Ok(letters) };
+    let mut behind = None;
     if let Some((moment, id)) = before {
-        query.values.push(moment.millis().into());
-        let place = query.values.len();
-        let behind = format!(" AND (d.moment, d.id) < (?{place}, ?{})", place + 1);
-        query.text.push_str(&behind);
-        query.values.push(id.0.into());
+        // Many may have died at the same moment, so the place within it is found by the index, too.
+        let mut same = query.clone();
+        same.and("d.moment = ?", moment.millis());
+        same.and("d.id < ?", id.0);
+        dead_part(&snapshot, same, limit, &mut letters)?;
+        behind = Some(moment.millis());
     }
-    // By the list of ids or the event if one is given, else along the index.
-    let named = !selection.ids.is_empty() || selection.event.is_some();
-    let index = if named { "" } else { " INDEXED BY dead" };
+    let mut rest = query;
+    if let Some(moment) = behind {
+        rest.and("d.moment < ?", moment);
+    }
+    dead_part(&snapshot, rest, limit - letters.len(), &mut letters)?;
+    Ok(letters)
+}
+
+fn dead_part(
+    sql: &Connection,
+    query: Query,
+    limit: usize,
+    letters: &mut Vec<DeadLetter>,
+) -> Result<(), ReadError> {
+    // By the list of ids if there is one, else along the index.
+    let index = if query.by_id { "" } else { " INDEXED BY dead" };
     let text = format!(
         "SELECT {DELIVERY}, e.id, e.name, e.subject, (SELECT detail FROM attempts a WHERE a.delivery = d.id \
          ORDER BY a.number DESC LIMIT 1) FROM deliveries d{index} JOIN events e ON e.seq = d.event \
          WHERE d.state = 2{} ORDER BY d.moment DESC, d.id DESC LIMIT {limit}",
         query.text
     );
-    let mut select = snapshot.prepare(&text)?;
+    let mut select = sql.prepare(&text)?;
     let mut rows = select.query(params_from_iter(query.values))?;
-    let mut letters = Vec::new();
     while let Some(row) = rows.next()? {
         letters.push(DeadLetter {
-            delivery: delivery_record(&snapshot, &DeliveryRow::read(row)?)?,
+            delivery: delivery_record(sql, &DeliveryRow::read(row)?)?,
             event: EventId::from_bytes(row.get(13)?),
             event_name: row.get(14)?,
             subject: row.get(15)?,
             detail: row.get(16)?,
         });
     }
-    Ok(letters)
+    Ok(())
 }
 
 fn dead_query(sql: &Connection, selection: &DeadSelection) -> Result<Option<Query>, ReadError> {
@@ -267,12 +284,14 @@ fn dead_query(sql: &Connection, selection: &DeadSelection) -> Result<Option<Quer
         // One value however many ids there are.
         let ids = serde_json::to_string(&ids).unwrap_or_default();
         query.and("d.id IN (SELECT value FROM json_each(?))", ids);
+        query.by_id = true;
     }
     if let Some(event) = selection.event {
         let Some(row) = event_by_id(sql, event)? else { return Ok(None) };
         let ids: Vec<i64> = deliveries_of(sql, row.span())?.iter().map(|row| row.id).collect();
         let ids = serde_json::to_string(&ids).unwrap_or_default();
         query.and("d.id IN (SELECT value FROM json_each(?))", ids);
+        query.by_id = true;
     }
     Ok(Some(query))
 }

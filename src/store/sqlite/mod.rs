@@ -55,7 +55,7 @@ use checkpoint::{Checkpointer, truncate};
 use chore::{Action, Chore};
 use folder::{Folder, Place};
 use known::Known;
-use lanes::Lane;
+use lanes::{Lane, READ_MAX};
 use operation::{NewRevision, Operation, Task};
 use queue::{Batch, Queue};
 use schema::{Role, connect};
@@ -86,11 +86,20 @@ struct Tuning {
     batch: Batch,
     /// How often history is looked through.
     sweep_every: Duration,
+    /// The longest that a read may take.
+    read_max: Duration,
+    /// Most pages that the database may have, as if the disk were full then.
+    pages_max: Option<i64>,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { batch: Batch { count: 1_024, bytes: 8 << 20 }, sweep_every: Duration::from_mins(1) }
+        Self {
+            batch: Batch { count: 1_024, bytes: 8 << 20 },
+            sweep_every: Duration::from_mins(1),
+            read_max: READ_MAX,
+            pages_max: None,
+        }
     }
 }
 
@@ -137,6 +146,9 @@ impl Sqlite {
             Ok(())
         }))?;
         sql.pragma_update(None, "journal_size_limit", row::integer(Lines::of(bounds).log))?;
+        if let Some(pages) = tuning.pages_max {
+            sql.pragma_update(None, "max_page_count", pages)?;
+        }
         // The first write: whether it works is known before anything is promised.
         sql.execute_batch(
             "INSERT INTO meta (key, value) VALUES ('starts', 1) \
@@ -147,8 +159,8 @@ impl Sqlite {
         let tally = Tally::count(&sql, &known.targets)?;
         let facts = facts::collect(&sql, &folder)?;
         let database = folder.database.clone();
-        let quick = Arc::new(Lane::start("due", &database, (1, 8_192))?);
-        let slow = Arc::new(Lane::start("list", &database, (2, 256))?);
+        let quick = Arc::new(Lane::start("due", &database, (1, 8_192, tuning.read_max))?);
+        let slow = Arc::new(Lane::start("list", &database, (2, 256, tuning.read_max))?);
         let checkpointer = Checkpointer::start(&database)?;
         let upkeep = Upkeep::new(clock, checkpointer, log_pages, tuning.sweep_every);
         let shared = Arc::new(Shared::new(bounds, metrics, tally));

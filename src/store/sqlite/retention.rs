@@ -107,7 +107,7 @@ impl Sweep {
                 let last = forget_seen(work, after, now)?;
                 step.next = last.map_or(Place::Revisions, Place::Seen);
             }
-            (Place::Revisions, _) => forget_revisions(work)?,
+            (Place::Revisions, Rule::Age { history, .. }) => forget_revisions(work, history)?,
             _ => {}
         }
         Ok(step)
@@ -254,10 +254,11 @@ fn forget_seen(work: &mut Work<'_>, after: i64, now: i64) -> Result<Option<i64>,
     Ok(rows.last().filter(|_| rows.len() == 4 * CHUNK).map(|(seq, ..)| *seq))
 }
 
-/// Forgets texts that no event is old enough to name. Numbers grow with events, so the oldest event names the oldest.
-fn forget_revisions(work: &Work<'_>) -> Result<(), Trouble> {
-    let query = "DELETE FROM revisions WHERE number < (SELECT max(number) FROM revisions) \
+/// Forgets old texts that no event is old enough to name. Numbers grow with events, so the oldest event names the oldest. A
+/// young text stays, since an event that it routed may be on its way.
+fn forget_revisions(work: &Work<'_>, history: i64) -> Result<(), Trouble> {
+    let query = "DELETE FROM revisions WHERE since < ?1 AND number < (SELECT max(number) FROM revisions) \
                  AND number < coalesce((SELECT revision FROM events ORDER BY seq LIMIT 1), 9223372036854775807)";
-    work.sql.prepare_cached(query)?.execute([])?;
+    work.sql.prepare_cached(query)?.execute([history])?;
     Ok(())
 }

@@ -162,7 +162,7 @@ fn move_log(writer: &Writer) -> rusqlite::Result<()> {
     let log = writer.upkeep.log_pages.load(Ordering::Relaxed) * u64::from(PAGE_SIZE);
     let limit = Lines::of(writer.shared.bounds()).log;
     match checkpointer.done() {
-        Some(Ok(())) => passive(&writer.sql)?,
+        Some(Ok(())) => finish_log(writer)?,
         // The log keeps what could not be moved, and it is tried again. Only doubt ends the store.
         Some(Err(error)) => match classify(&error, &writer.folder) {
             Failure::Fatal(_) => return Err(error),
@@ -170,10 +170,17 @@ fn move_log(writer: &Writer) -> rusqlite::Result<()> {
                 tracing::warn!(%error, "the log could not be moved into the database");
             }
         },
-        None if log > 4 * limit => passive(&writer.sql)?,
+        None if log > 4 * limit => finish_log(writer)?,
         None if log > limit => checkpointer.ask(),
         None => {}
     }
+    Ok(())
+}
+
+/// Moves what is left in the log. The next commit begins it anew, unless somebody still reads it, and tells its length.
+fn finish_log(writer: &Writer) -> rusqlite::Result<()> {
+    passive(&writer.sql)?;
+    writer.upkeep.log_pages.store(0, Ordering::Relaxed);
     Ok(())
 }
 
@@ -241,7 +248,8 @@ fn transaction<T>(
 fn give_back(writer: &mut Writer) -> rusqlite::Result<()> {
     let usage = writer.usage;
     let much = usage.free > 16 << 20 && usage.free > usage.used / 3;
-    if !much || writer.upkeep.busy || !writer.queue.is_empty() {
+    let needed = usage.free > 1 << 20 && writer.shared.full().is_some();
+    if !(much || needed) || writer.upkeep.busy || !writer.queue.is_empty() {
         return Ok(());
     }
     // Each row that this statement gives is one page; it has to be asked for all of them.
