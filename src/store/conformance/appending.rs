@@ -8,8 +8,7 @@ use bytes::Bytes;
 use crate::event::RequestParts;
 use crate::name::RuleName;
 
-use super::super::record::IdentityKey;
-use super::super::{Append, EventState, Fate, Identity};
+use super::super::{Append, EventState, Fate, Identity, IdentityKey};
 use super::{Subject, all_events, at, body, done, due, event, fate, id, known, stored, target};
 
 /// Envelope, rules, state, revision and bytes come back as they went in, and its deliveries may go out.

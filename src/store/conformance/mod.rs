@@ -22,11 +22,10 @@ use crate::delivery::DeliveryId;
 use crate::event::{Envelope, EventId, RequestParts};
 use crate::name::{ContentHash, RuleName, SourceName, TargetName};
 
-use super::record::IdentityKey;
 use super::{
     Append, Appended, Attempt, AttemptResult, Body, Change, DeadSelection, DeliveryRecord,
-    EventFilter, EventPage, EventRecord, EventState, Fate, Identity, NewDelivery, Page, Pending,
-    Ready, Settle, Settled, Stats, Store, StoreError,
+    EventFilter, EventPage, EventRecord, EventState, Fate, Identity, IdentityKey, NewDelivery,
+    Page, Pending, Ready, Settle, Settled, Stats, Store, StoreError,
 };
 
 pub use appending::*;

@@ -10,11 +10,10 @@ use crate::delivery::{DeadReason, DeliveryId};
 use crate::event::{Envelope, EventId};
 use crate::name::{ContentHash, Revision, RuleName, TargetName};
 
-use super::super::record::IdentityKey;
 use super::super::{
     Append, Appended, Attempt, Body, Bounds, Bury, Change, DeadSelection, DeliveryState,
-    EventState, Fate, Identity, NewDelivery, Promise, Ready, Receipt, Replay, Settle, Settled,
-    StoreError,
+    EventState, Fate, Identity, IdentityKey, NewDelivery, Promise, Ready, Receipt, Replay, Settle,
+    Settled, StoreError,
 };
 
 #[derive(Debug, Default)]

@@ -7,8 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::Timestamp;
 use crate::event::EventId;
 
-use super::super::record::IdentityKey;
-use super::super::{Append, EventState, Fate, NewDelivery, Ready, Replay, StoreError};
+use super::super::{Append, EventState, Fate, IdentityKey, NewDelivery, Ready, Replay, StoreError};
 use super::row::{self, EventRow, QUARANTINED, bytes_of, event_by_seq, integer};
 use super::schema::PENDING;
 use super::work::{DeliveryRow, Trouble, Work};

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::*;
 
 fn refusal(store: &OnDisk) -> OpenError {
-    store.try_open().err().expect("it is refused")
+    store.try_open().expect_err("it is refused")
 }
 
 /// Every file with its bytes.
