@@ -266,3 +266,29 @@ async fn dead_letters_carry_their_reason() {
     assert_eq!((status.dead_letters, status.circuit), (3, "closed"));
     assert_eq!(status.last_failure.expect("there were").0, "scripted");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_real_threads_each_goes_once_and_in_its_order() {
+    let mut it = Harness::start(&[spec("a"), spec("b"), spec("ordered")]).await;
+    it.plan(|call| match call.event % 7 {
+        0 => Reply::After(Duration::ZERO, Outcome::Reject(DeadReason::Rejected)),
+        _ => Reply::After(Duration::ZERO, Outcome::Accepted),
+    });
+    for n in 0..2000 {
+        let key = if n % 2 == 0 { "even" } else { "odd" };
+        it.send(&[("a", None), ("b", None), ("ordered", Some(key))]).await;
+        if n % 100 == 0 {
+            it.dispatch.wake(None);
+        }
+    }
+    it.until_at_rest(Duration::from_mins(2)).await;
+    assert_eq!(it.calls().len(), 6000, "each once");
+    let ordered = it.called("ordered");
+    for parity in [0, 1] {
+        let line: Vec<u64> = ordered.iter().copied().filter(|n| n % 2 == parity).collect();
+        assert!(line.is_sorted() && line.len() == 1000);
+    }
+    assert!(it.most_at_once("ordered") <= 2);
+    let dead = 3 * usize::try_from(2000 / 7).expect("few");
+    assert_eq!(it.counts().await, (6000 - dead, dead, 0));
+}
