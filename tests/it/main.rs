@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod app;
 mod explain;
 mod ingress;
 mod reload;

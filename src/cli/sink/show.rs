@@ -131,9 +131,20 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(" · ")
 }
 
-/// Slack's three escapes, undone.
+/// A text as Slack would show it: of `<address|label>` and `<!date^…|otherwise>` what stands behind the bar, and its three
+/// escapes undone.
 fn unescaped(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, (inside, after))) =
+        rest.split_once('<').and_then(|(before, from)| Some((before, from.split_once('>')?)))
+    {
+        shown.push_str(before);
+        shown.push_str(inside.rsplit_once('|').map_or(inside, |(_, label)| label));
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
 #[cfg(test)]
@@ -177,7 +188,7 @@ mod tests {
         let message = object!({ "text": "fallback", "blocks": [
             { "type": "header", "text": { "type": "plain_text", "text": "Call ended" } },
             { "type": "section", "fields": [{ "type": "mrkdwn", "text": "*Caller*\n+1 555" }] },
-            { "type": "context", "elements": [{ "text": "a &lt; b" }, { "text": "c" }] },
+            { "type": "context", "elements": [{ "text": "a &lt; b" }, { "text": "<https://example.com|c>" }] },
             { "type": "actions", "elements": [{ "text": { "text": "Recording" }, "url": "https://example.com/r" }] },
         ]});
         let lines = slack(&message).unwrap();
