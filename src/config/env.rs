@@ -149,7 +149,8 @@ impl Filling<'_> {
                 }
             }
             Reference::File(path) => {
-                let value = self.files.secret(path).map_err(wrong)?;
+                let refused = |why| wrong(format!("the file {path} {why}"));
+                let value = self.files.secret(path).map_err(refused)?;
                 self.insert(value, true)
             }
         }

@@ -88,7 +88,7 @@ impl Files {
         Self { folder: folder.to_owned(), read: Vec::new() }
     }
 
-    /// The content of the file at `path`, or why there is none.
+    /// The content of the file at `path`, or why there is none: `cannot be read: …`.
     pub(super) fn content(&mut self, path: &str) -> Result<&[u8], String> {
         let path = self.folder.join(path);
         if !self.read.iter().any(|(known, _)| *known == path) {
@@ -98,20 +98,19 @@ impl Files {
         let found = self.read.iter().find(|(known, _)| *known == path);
         match found.map(|(_, content)| content) {
             Some(Ok(bytes)) => Ok(bytes),
-            Some(Err(why)) => Err(format!("the file {} {why}", path.display())),
-            None => Err(format!("the file {} was not read", path.display())),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("was not read".to_owned()),
         }
     }
 
     /// The text of the secret in the file at `path`: UTF-8, at most [`SECRET_MAX`] bytes, one final newline taken off.
     pub(super) fn secret(&mut self, path: &str) -> Result<String, String> {
-        let shown = self.folder.join(path).display().to_string();
         let bytes = self.content(path)?;
         if bytes.len() > SECRET_MAX {
-            return Err(format!("the file {shown} is longer than {SECRET_MAX} bytes"));
+            return Err(format!("is longer than {SECRET_MAX} bytes"));
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return Err(format!("the file {shown} is not UTF-8 text"));
+            return Err("is not UTF-8 text".to_owned());
         };
         let line = text.strip_suffix('\n').unwrap_or(text);
         Ok(line.strip_suffix('\r').filter(|_| line.len() < text.len()).unwrap_or(line).to_owned())

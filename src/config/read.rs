@@ -11,11 +11,10 @@ use super::document::{Node, Piece, Scalar, Span};
 use super::scalar::{self, Plain};
 use super::units;
 
-/// A text. A plain number, `true` or `null` that came from outside is taken as it is written.
+/// A text. A plain number or `true` is taken as it is written, and what came from outside is a text even if it is empty.
 pub(super) fn text(scalar: &Scalar) -> Option<String> {
-    let text = scalar.text();
-    let nothing = scalar.read() == Plain::Null && (text.is_empty() || !scalar.is_filled());
-    (!nothing).then(|| text.into_owned())
+    let nothing = scalar.read() == Plain::Null && !scalar.is_filled();
+    (!nothing).then(|| scalar.text().into_owned())
 }
 
 /// The text of a node.

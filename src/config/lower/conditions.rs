@@ -1,13 +1,13 @@
 //! Conditions: what must hold for a rule to match.
 
+use crate::config::document::Node;
+use crate::config::findings::Findings;
+use crate::config::near::did_you_mean;
+use crate::config::read;
+use crate::config::scalar::Plain;
 use crate::event::KNOWN;
 use crate::rule::{Field, Literal, Matcher, Operator, Test, TestError};
 
-use super::super::document::Node;
-use super::super::findings::Findings;
-use super::super::near::did_you_mean;
-use super::super::read;
-use super::super::scalar::Plain;
 use super::targets::is_token;
 use super::{json_path, without_values};
 

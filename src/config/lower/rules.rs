@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::document::Node;
+use crate::config::findings::Findings;
+use crate::config::near::did_you_mean;
+use crate::config::read;
+use crate::config::shape::Fields;
+use crate::config::shape::keys::RULE;
 use crate::name::{RuleName, TargetName};
 use crate::rule::{Effect, Flow, Rule};
 
-use super::super::document::Node;
-use super::super::findings::Findings;
-use super::super::near::did_you_mean;
-use super::super::read;
-use super::super::shape::Fields;
-use super::super::shape::keys::RULE;
 use super::conditions::condition;
 
 /// The names of all targets, whether or not they could be lowered: a reference to a broken one is no second problem.

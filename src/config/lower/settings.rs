@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::config::document::{Node, Scalar};
+use crate::config::findings::Findings;
+use crate::config::read;
+use crate::config::shape::Fields;
+use crate::config::{Overrides, Settings};
 use crate::secret::Secret;
-
-use super::super::document::{Node, Scalar};
-use super::super::findings::Findings;
-use super::super::read;
-use super::super::shape::Fields;
-use super::super::{Overrides, Settings};
 
 /// Fewest characters of a token that is not easily guessed.
 const TOKEN_GOOD: usize = 16;

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::config::document::Node;
+use crate::config::findings::Findings;
+use crate::config::shape::Fields;
+use crate::config::shape::keys::{CHECK, SOURCE};
+use crate::config::{Dedupe, Source, read, units};
 use crate::name::SourceName;
 use crate::secret::Secret;
 use crate::signature::{Check, RetellCheck};
-
-use super::super::document::Node;
-use super::super::findings::Findings;
-use super::super::shape::Fields;
-use super::super::shape::keys::{CHECK, SOURCE};
-use super::super::{Dedupe, Source, read, units};
 
 /// Longest path, in bytes.
 const PATH_MAX: usize = 256;
@@ -112,7 +111,7 @@ fn check(fields: Fields<'_>, findings: &mut Findings) -> Option<Check> {
     let single = keys_node.is_scalar().then_some(keys_node);
     let mut keys = Vec::new();
     for key in single.into_iter().chain(keys_node.list().into_iter().flatten()) {
-        let Some(text) = read::node_text(key).or_else(|| filled_empty(key)) else { continue };
+        let Some(text) = read::node_text(key) else { continue };
         if text.is_empty() {
             let hint = "it is the API key with the webhook badge in Retell's dashboard; `verify: none` must be written out";
             findings.error_hint(key, "the key is empty", hint.to_owned());
@@ -126,11 +125,6 @@ fn check(fields: Fields<'_>, findings: &mut Findings) -> Option<Check> {
         findings.error(keys_node, format!("a source has at most {KEYS_MAX} keys"));
     }
     RetellCheck::new(keys, verify.value("tolerance", read::duration)).ok().map(Check::Retell)
-}
-
-/// A variable that is set to nothing is an empty text here, not an absent one.
-fn filled_empty(node: Node<'_>) -> Option<String> {
-    node.scalar().filter(|scalar| scalar.is_filled()).map(|_| String::new())
 }
 
 fn dedupe(fields: Fields<'_>) -> Dedupe {

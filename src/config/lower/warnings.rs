@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use crate::config::document::Node;
+use crate::config::findings::Findings;
+use crate::config::shape::Fields;
+use crate::config::shape::keys::{CHECK, SOURCE};
+use crate::config::{Dedupe, Settings, Source, read, units};
 use crate::name::TargetName;
 use crate::rule::{Effect, Flow, Rule};
 use crate::signature::Check;
-
-use super::super::document::Node;
-use super::super::findings::Findings;
-use super::super::shape::Fields;
-use super::super::shape::keys::{CHECK, SOURCE};
-use super::super::{Dedupe, Settings, Source, read, units};
 
 /// A tolerance above this makes captured requests useful for long.
 const TOLERANCE_GOOD: Duration = Duration::from_mins(15);

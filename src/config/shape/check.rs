@@ -1,12 +1,12 @@
 //! The walk along the tables.
 
+use crate::config::document::{Kind, Node, Scalar};
+use crate::config::findings::Findings;
+use crate::config::near::{did_you_mean, nearest};
+use crate::config::scalar::Plain;
+use crate::config::{read, units};
 use crate::delivery::Rate;
 
-use super::super::document::{Kind, Node, Scalar};
-use super::super::findings::Findings;
-use super::super::near::{did_you_mean, nearest};
-use super::super::scalar::Plain;
-use super::super::{read, units};
 use super::{Either, Key, Object, Shape, Variants};
 
 /// Longest value that is repeated in a problem, in characters.

@@ -3,9 +3,10 @@
 
 use std::fs;
 
-use super::super::shape::check::expected;
-use super::super::shape::keys::{FILE, OBJECTS};
-use super::super::shape::{Key, Object, Shape};
+use crate::config::shape::check::expected;
+use crate::config::shape::keys::{FILE, OBJECTS};
+use crate::config::shape::{Key, Object, Shape};
+
 use super::fixtures::{accepting, check_schema};
 use super::*;
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::document::{Node, Piece, Scalar};
+use crate::config::findings::Findings;
+use crate::config::shape::Fields;
 use crate::target::HeaderTemplate;
 use crate::template::Autoescape;
 
-use super::super::super::document::{Node, Piece, Scalar};
-use super::super::super::findings::Findings;
-use super::super::super::shape::Fields;
 use super::templates::{self, Shown};
 
 /// Most headers of a target.

@@ -6,6 +6,12 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::config::document::{Kind as NodeKind, Node};
+use crate::config::findings::Findings;
+use crate::config::inputs::Files;
+use crate::config::read;
+use crate::config::shape::Fields;
+use crate::config::shape::keys::{DEFAULTS, HTTP, LOG, RETRY, SIGN, SLACK};
 use crate::delivery::{Overrides, Rate, RetryPolicy, RetryPolicyError, StatusRange};
 use crate::name::TargetName;
 use crate::secret::Secret;
@@ -13,12 +19,6 @@ use crate::signature::standard::StandardKey;
 use crate::target::{Blocks, Body, Client, HttpTarget, Kind, Method, Sign, SlackTarget, Target};
 use crate::template::{Autoescape, TextTemplate, UrlError, UrlTemplate};
 
-use super::super::document::{Kind as NodeKind, Node};
-use super::super::findings::Findings;
-use super::super::inputs::Files;
-use super::super::read;
-use super::super::shape::Fields;
-use super::super::shape::keys::{DEFAULTS, HTTP, LOG, RETRY, SIGN, SLACK};
 use super::json_path;
 
 mod headers;
@@ -135,10 +135,7 @@ impl Lowering<'_, '_> {
     fn url(&mut self, fields: Fields<'_>) -> Option<UrlTemplate> {
         let node = fields.get("url")?;
         let scalar = node.scalar()?;
-        let text = read::text(scalar).or_else(|| {
-            // A variable that is set to nothing.
-            scalar.is_filled().then(String::new)
-        })?;
+        let text = read::text(scalar)?;
         if text.is_empty() {
             self.findings.error(node, "the address is empty");
             return None;
@@ -234,7 +231,8 @@ impl Lowering<'_, '_> {
                 None
             }
             Err(why) => {
-                self.findings.error(node, why);
+                let hint = "a relative path begins at the folder of the configuration".to_owned();
+                self.findings.error_hint(node, format!("this file {why}"), hint);
                 None
             }
         }
@@ -314,7 +312,7 @@ fn inherited<T>(
     fields: Fields<'_>,
     defaults: Option<Fields<'_>>,
     key: &str,
-    read: impl Fn(&super::super::document::Scalar) -> Option<T>,
+    read: impl Fn(&crate::config::document::Scalar) -> Option<T>,
 ) -> T {
     let own = fields.own(key, &read).or_else(|| defaults?.own(key, &read));
     own.unwrap_or_else(|| DEFAULTS.default(key, read))

@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
+use crate::config::document::{Kind, Node, Scalar};
+use crate::config::findings::Findings;
+use crate::config::read;
+use crate::config::scalar::Plain;
 use crate::template::{Autoescape, BodyTemplate, TemplateError, TextTemplate};
-
-use super::super::super::document::{Kind, Node, Scalar};
-use super::super::super::findings::Findings;
-use super::super::super::read;
-use super::super::super::scalar::Plain;
 
 /// Whether a template stands at a secret place.
 #[derive(Clone, Copy, PartialEq, Eq)]
