@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::document::{Node, Scalar};
 use crate::config::findings::Findings;
@@ -35,6 +36,7 @@ pub(super) fn settings(
         .data_dir
         .clone()
         .unwrap_or_else(|| folder.join(file.value("data_dir", read::text)));
+    let (drain_delay, shutdown_timeout) = end(file, findings);
     let count = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Settings {
         listen,
@@ -46,8 +48,8 @@ pub(super) fn settings(
         retention: store.value("retention", read::duration),
         connections: count(limits.value("connections", read::whole)),
         body_memory: count(limits.value("body_memory", read::size)),
-        shutdown_timeout: file.value("shutdown_timeout", read::duration),
-        drain_delay: file.value("drain_delay", read::duration),
+        shutdown_timeout,
+        drain_delay,
     }
 }
 
@@ -61,6 +63,18 @@ fn addresses(file: Fields<'_>, listen: SocketAddr, admin: SocketAddr, findings: 
             hint,
         );
     }
+}
+
+/// How it ends: the delay, and the whole.
+fn end(file: Fields<'_>, findings: &mut Findings) -> (Duration, Duration) {
+    let delay = file.value("drain_delay", read::duration);
+    let whole = file.value("shutdown_timeout", read::duration);
+    if let Some(node) = file.get("drain_delay").filter(|_| delay >= whole && !delay.is_zero()) {
+        let text = "`drain_delay` leaves nothing of `shutdown_timeout` for what is under way";
+        let hint = format!("let `shutdown_timeout` be longer, such as {}s", delay.as_secs() + 15);
+        findings.warn(node, text.to_owned(), hint);
+    }
+    (delay, whole)
 }
 
 /// The API's token. Empty means none.

@@ -61,13 +61,13 @@ pub(in crate::config) static FILE: Object = Object {
         Key::new(
             "shutdown_timeout",
             Shape::Duration(Duration::ZERO, Duration::from_mins(10)),
-            "how long attempts in flight may take to finish after the signal to stop; Docker kills after 10 s",
+            "how long the whole end may take, drain_delay included; what is not done by then waits in the store. Docker kills after 10 s",
         )
         .or("8s"),
         Key::new(
             "drain_delay",
             Shape::Duration(Duration::ZERO, Duration::from_mins(10)),
-            "how long it goes on accepting, unready, after the signal to stop; 5s behind a Kubernetes service",
+            "how long it goes on accepting, unready, after the signal to stop; 5s behind a Kubernetes service, and then a shutdown_timeout of 20s",
         )
         .or("0s"),
         Key::new(
