@@ -61,7 +61,8 @@ fn envelope() -> Envelope {
 
 /// Bodies of agents that lie far apart in a file of `count` rules.
 fn bodies(count: usize) -> Vec<Bytes> {
-    let start = BODY.find("agent_").expect("the fixture has an agent");
+    const KEY: &str = "\"agent_id\":\"";
+    let start = BODY.find(KEY).expect("the fixture has an agent") + KEY.len();
     let end = start + BODY[start..].find('"').expect("its id ends");
     let agents = (count - 1) / 2;
     let body = |number: usize| {

@@ -1,3 +1,7 @@
+use std::collections::HashSet;
+
+use jsonpath_rust::JsonPath as _;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -235,5 +239,83 @@ fn hostile_documents_and_paths_cost_bounded_work() {
         for depth in 1..=16 {
             assert!(Path::parse(&format!("$[?{}", open.repeat(depth))).is_err());
         }
+    }
+}
+
+/// Small documents in which the paths below find something. Numbers are written one way only, since jsonpath-rust
+/// compares their digits.
+fn documents() -> impl Strategy<Value = Value> {
+    let leaf = prop::sample::select(vec![
+        json!(null),
+        json!(true),
+        json!(1),
+        json!(2),
+        json!("a"),
+        json!("b"),
+    ]);
+    leaf.prop_recursive(4, 30, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[abc]", inner, 0..4)
+                .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+fn paths() -> impl Strategy<Value = String> {
+    let step = prop::sample::select(vec![
+        ".a",
+        ".b",
+        "['c']",
+        "[0]",
+        "[-1]",
+        "[*]",
+        ".*",
+        "[0,1]",
+        "['a','b']",
+        "[1:]",
+        "[::-1]",
+        "[:1,'a']",
+        "[?@.a]",
+        "[?@.a == 1]",
+        "[?@.b != 'a']",
+        "[?@.a < 2 || @.b]",
+        "[?!@.a]",
+        "[?@.a == @.b]",
+        "[?count(@.*) > 1]",
+        "[?length(@.a) == 1]",
+        "[?$.a == @.a]",
+        "[?@.a >= 'a' && @[0] == null]",
+        "[?value(@.a) == true]",
+    ]);
+    let rest = prop::collection::vec(step.clone(), 0..3);
+    (prop::collection::vec(step.clone(), 0..3), prop::option::of((step, rest))).prop_map(
+        |(before, below)| {
+            let below = below.map(|(first, rest)| {
+                format!("..{}{}", first.trim_start_matches('.'), rest.concat())
+            });
+            format!("${}{}", before.concat(), below.unwrap_or_default())
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    /// jsonpath-rust's evaluator, slow as it is, finds the same nodes; and taking them away leaves none of them.
+    #[test]
+    fn finds_what_jsonpath_rust_finds(text in paths(), document in documents()) {
+        let path = parse(&text);
+        let place = |value: &&Value| std::ptr::from_ref(*value).addr();
+        let theirs = document.query(&text).unwrap();
+        let theirs: HashSet<usize> = theirs.iter().map(place).collect();
+        let found = path.values(&document);
+        let ours: HashSet<usize> = found.iter().map(place).collect();
+        prop_assert_eq!(ours.len(), found.len(), "{} finds a node twice", text);
+        prop_assert_eq!(ours, theirs, "{} in {}", text, document);
+        let mut left = document.clone();
+        let gone = path.remove(&mut left);
+        prop_assert!(gone <= found.len());
+        prop_assert_eq!(gone == 0, found.is_empty());
     }
 }

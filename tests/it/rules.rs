@@ -1,6 +1,6 @@
-//! The examples of `docs/rules.md`, run against the program.
+//! The examples of `docs/rules.md` and of `tests/fixtures/rules`, run against the program.
 //!
-//! A `yaml` block holds a `when` or whole `rules`; the `text` block after it holds lines of an expectation and an event,
+//! In the document a `yaml` block holds a `when` or whole `rules`; the `text` block after it holds lines of an expectation and an event,
 //! which may have a query string before it.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hookswitch::clock::Timestamp;
 use hookswitch::config::{MapEnvironment, Overrides, Problems, Snapshot, load_text};
 use hookswitch::event::{Envelope, EventId, RequestParts};
-use hookswitch::name::SourceName;
+use hookswitch::name::{RuleName, SourceName};
 use hookswitch::rule::Disposition;
 
 const DOCUMENT: &str = include_str!("../../docs/rules.md");
@@ -74,13 +74,8 @@ fn load(yaml: &str) -> Result<Snapshot, Problems> {
     load_text(&text, Path::new("rules.yaml"), &MapEnvironment::default(), &Overrides::default())
 }
 
-/// What becomes of an event: `match`, `no match` and `quarantine`, or the targets.
-fn becomes(snapshot: &Snapshot, event: &str) -> String {
-    let (query, body) = match event.strip_prefix('?').and_then(|rest| rest.split_once(' ')) {
-        Some((query, body)) => (Some(query.to_owned()), body),
-        None => (None, event),
-    };
-    let envelope = Envelope {
+fn envelope(query: Option<String>) -> Envelope {
+    Envelope {
         id: EventId::from_bytes([0; 16]),
         source: SourceName::new("retell").unwrap(),
         received_at: Timestamp::from_millis(0),
@@ -89,9 +84,17 @@ fn becomes(snapshot: &Snapshot, event: &str) -> String {
         agent_id: None,
         subject: None,
         request: RequestParts { query, ..RequestParts::default() },
+    }
+}
+
+/// What becomes of an event: `match`, `no match` and `quarantine`, or the targets.
+fn becomes(snapshot: &Snapshot, event: &str) -> String {
+    let (query, body) = match event.strip_prefix('?').and_then(|rest| rest.split_once(' ')) {
+        Some((query, body)) => (Some(query.to_owned()), body),
+        None => (None, event),
     };
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let Ok(event) = snapshot.rules.reader().reread(&envelope, &body) else {
+    let Ok(event) = snapshot.rules.reader().reread(&envelope(query), &body) else {
         return "quarantine".into();
     };
     match snapshot.rules.plan(&event).disposition {
@@ -131,4 +134,43 @@ fn every_example_of_the_document_holds() {
         }
     }
     assert!(examples.len() >= 30 && seen >= 110, "{} examples, {seen} events", examples.len());
+}
+
+/// What the rules of `retell.yaml` plan for each payload fixture, line by line.
+#[test]
+fn the_fixtures_go_where_they_should() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let text = std::fs::read_to_string(fixtures.join("rules/retell.yaml")).unwrap();
+    let origin = Path::new("retell.yaml");
+    let snapshot = load_text(&text, origin, &MapEnvironment::default(), &Overrides::default())
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let mut names: Vec<String> = std::fs::read_dir(fixtures.join("retell"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".json") && name != "signature_vectors.json")
+        .collect();
+    names.sort();
+    let mut found = String::new();
+    for name in &names {
+        let body = Bytes::from(std::fs::read(fixtures.join("retell").join(name)).unwrap());
+        let event = snapshot.rules.reader().reread(&envelope(None), &body).unwrap();
+        let plan = snapshot.rules.plan(&event);
+        let rules: Vec<&str> = plan.rules.iter().map(RuleName::as_str).collect();
+        let rules = if rules.is_empty() { "no rule".to_owned() } else { rules.join("; ") };
+        let targets = match plan.disposition {
+            Disposition::Routed(planned) => planned
+                .iter()
+                .map(|planned| match &planned.order_key {
+                    Some(key) => format!("{} by {key}", planned.target),
+                    None => planned.target.to_string(),
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
+            other => format!("{other:?}").to_lowercase(),
+        };
+        found.push_str(&format!("{name}\n    {rules}\n    -> {targets}\n"));
+    }
+    let expected = std::fs::read_to_string(fixtures.join("rules/retell.plan")).unwrap();
+    assert_eq!(found, expected, "{found}");
+    assert!(names.len() >= 20, "{}", names.len());
 }
