@@ -108,6 +108,23 @@ fn a_data_folder_that_is_none_is_refused() {
 }
 
 #[test]
+fn a_data_folder_with_something_else_in_it_is_refused_untouched() {
+    let folder = folder();
+    let config = folder.path().join("rules.yaml");
+    drop(Instance::start(folder.path(), &rules(&nowhere()), |_| {}));
+    let data = folder.path().join("hookswitch-data");
+    let files = || fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path());
+    let largest = files().max_by_key(|file| file.metadata().unwrap().len()).unwrap();
+    files().for_each(|file| fs::remove_file(file).unwrap());
+    fs::write(&largest, "not a store".repeat(1000)).unwrap();
+    let output = output(&mut run(&config));
+    let said = lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(73), "{said}");
+    assert!(said.contains("is not a hookswitch store"), "{said}");
+    assert_eq!(fs::read(&largest).unwrap(), "not a store".repeat(1000).as_bytes());
+}
+
+#[test]
 fn a_port_in_use_is_named_with_the_way_out() {
     let folder = folder();
     let config = folder.path().join("rules.yaml");

@@ -33,6 +33,9 @@ pub use panic::log_panics;
 /// What is kept back of `shutdown_timeout` for ending tasks and closing the store.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// How long clients that wait are given to hear that the store failed.
+const ABANDONING: Duration = Duration::from_millis(250);
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -194,6 +197,13 @@ impl App {
             error = poisoned => error,
             name = self.tasks.failed() => AppError::Task(name),
         }
+    }
+
+    /// Ends without the store, which is in doubt: nothing more is acknowledged, and those who wait are told so rather than
+    /// cut off.
+    pub async fn abandon(self) {
+        self.readiness.drain();
+        self.ingress.drain(Instant::now() + ABANDONING).await;
     }
 
     /// Unready, accept through `drain_delay`, close, finish or park, within `shutdown_timeout`.

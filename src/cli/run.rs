@@ -79,8 +79,8 @@ async fn serve(options: Options) -> Result<Exit, Failure> {
     if let Some(error) = &broken {
         tracing::error!(error = chain(error), "cannot go on");
     }
-    // A store in doubt must acknowledge nothing more, so there is nothing to wait for.
     if let Some(error @ AppError::Store(_)) = broken {
+        app.abandon().await;
         return Err(refused(error));
     }
     let stopped = tokio::select! {
@@ -178,5 +178,35 @@ pub(super) fn refused(error: AppError) -> Failure {
             .hint("what was answered 204 is on disk; look at the disk, then start again"),
         AppError::Task(_) => Failure::new(Exit::Internal, chain(&error))
             .hint("the log says more; please report it, what was answered 204 is on disk"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Purpose;
+    use crate::config::Problems;
+    use crate::store::StoreError;
+
+    #[test]
+    fn each_reason_has_its_exit_code() {
+        let address = "127.0.0.1:80".parse().unwrap();
+        let listen = |kind: std::io::ErrorKind| AppError::Listen {
+            address,
+            purpose: Purpose::Webhooks,
+            source: kind.into(),
+        };
+        let poisoned = StoreError::Poisoned("the disk failed".to_owned());
+        for (error, exit, words) in [
+            (Problems::default().into(), Exit::Config, "nothing was started"),
+            (AppError::Store(poisoned), Exit::Io, "the disk failed"),
+            (AppError::Task("a worker"), Exit::Internal, "a worker"),
+            (listen(std::io::ErrorKind::AddrInUse), Exit::Unreachable, "--listen 127.0.0.1:0"),
+            (listen(std::io::ErrorKind::PermissionDenied), Exit::Unreachable, "below 1024"),
+        ] {
+            let failure = refused(error);
+            assert_eq!(failure.exit(), exit, "{failure}");
+            assert!(failure.to_string().contains(words), "{failure}");
+        }
     }
 }
