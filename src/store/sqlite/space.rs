@@ -1,7 +1,8 @@
 //! Room: within `store.max_size`, and on the file system.
 //!
 //! New events are refused while there is still room for what must be written all the same: that an event was delivered,
-//! that another is a dead letter. A store without that room could never become emptier.
+//! that another is a dead letter. A store without that room could never become emptier. A file system that is smaller than
+//! `store.max_size` is a bound like it, so that there, too, history makes room for what is new.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ use super::work::Room;
 
 /// How often the file system is asked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long events are refused after a write found no room, if the file system says that there is some.
+const AFTER_FAILURE: Duration = Duration::from_millis(1_500);
 /// The log is moved into the database when it has grown to this; smaller stores have smaller logs.
 const LOG_MAX: u64 = 64 << 20;
 /// An event needs at least this.
@@ -50,7 +53,7 @@ impl Usage {
     }
 
     /// Bytes on disk.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(super) fn bytes(self) -> u64 {
         self.used + self.free + self.log
     }
 }
@@ -73,7 +76,8 @@ impl Lines {
         let log = LOG_MAX.min(bounds.max_size / 8);
         // The log grows on while it is moved.
         let hard = bounds.max_size.saturating_sub(2 * log);
-        let soft = hard - hard / 16;
+        // Before it is so full that a small event would be refused.
+        let soft = hard.saturating_sub((hard / 16).max(3 * EVENT_MIN));
         Self { hard, soft, goal: soft - soft / 64, log }
     }
 }
@@ -83,6 +87,8 @@ impl Lines {
 pub(super) struct Space {
     folder: PathBuf,
     looked: Option<Instant>,
+    /// Bytes that the store may take before the floor is reached, those it has included.
+    capacity: u64,
     low: Option<String>,
     /// A write found no room then.
     failed: Option<Instant>,
@@ -90,7 +96,8 @@ pub(super) struct Space {
 
 impl Space {
     pub(super) fn new(folder: &Folder) -> Self {
-        Self { folder: folder.path.clone(), looked: None, low: None, failed: None }
+        let folder = folder.path.clone();
+        Self { folder, looked: None, capacity: u64::MAX, low: None, failed: None }
     }
 
     /// A write found no room.
@@ -98,39 +105,66 @@ impl Space {
         self.failed = Some(now);
     }
 
+    /// The bounds that hold: those that were set, and the file system's.
+    pub(super) fn bounds(&self, bounds: Bounds) -> Bounds {
+        Bounds { max_size: bounds.max_size.min(self.capacity), ..bounds }
+    }
+
+    /// Whether it is the file system that has no room.
+    pub(super) fn is_disk_short(&self) -> bool {
+        self.low.is_some() || self.failed.is_some()
+    }
+
+    /// Room for new events.
+    pub(super) fn room(&self, usage: Usage, bounds: Bounds) -> Room {
+        let mut room = room(usage, self.bounds(bounds));
+        if self.capacity < bounds.max_size {
+            let (has, used) = (self.capacity >> 20, usage.used >> 20);
+            room.reason = format!(
+                "the file system of {} has room for {has} MiB of store, of which {used} MiB hold what is pending, dead \
+                 or quarantined; make room, or see to the dead letters",
+                self.folder.display()
+            );
+        }
+        room
+    }
+
     /// Why new events are refused, if they are. Asks the file system at most twice a second.
     pub(super) fn refusal(&mut self, now: Instant, usage: Usage, bounds: Bounds) -> Option<String> {
-        let recent = |since: &Instant| now.saturating_duration_since(*since) < LOOK_EVERY;
-        if !self.looked.as_ref().is_some_and(recent) {
+        let within = |since: Option<Instant>, span: Duration| {
+            since.is_some_and(|since| now.saturating_duration_since(since) < span)
+        };
+        if !within(self.looked, LOOK_EVERY) {
             self.looked = Some(now);
-            self.low = self.too_low();
+            self.look(usage);
         }
-        if self.failed.as_ref().is_some_and(recent) {
+        if within(self.failed, AFTER_FAILURE) {
             return Some(format!("no room was left to write in {}", self.folder.display()));
         }
         self.failed = None;
-        let room = room(usage, bounds);
+        let room = self.room(usage, bounds);
         self.low.clone().or_else(|| (room.bytes < EVENT_MIN).then_some(room.reason))
     }
 
-    fn too_low(&self) -> Option<String> {
+    fn look(&mut self, usage: Usage) {
         // A file system that does not say is taken to have room; the write itself will tell.
-        let found = rustix::fs::statvfs(&self.folder).ok()?;
+        let Ok(found) = rustix::fs::statvfs(&self.folder) else { return };
         let unit = found.f_frsize.max(1);
         let (all, free) =
             (found.f_blocks.saturating_mul(unit), found.f_bavail.saturating_mul(unit));
         let floor = (all / 20).clamp(FLOOR.0, FLOOR.1);
-        (free < floor).then(|| {
+        self.capacity = usage.bytes().saturating_add(free).saturating_sub(floor);
+        self.low = (free < floor).then(|| {
             let (free, floor, folder) = (free >> 10, floor >> 10, self.folder.display());
             format!(
                 "{free} KiB are free in {folder}, and below {floor} KiB nothing new is taken in"
             )
-        })
+        });
     }
 }
 
 /// Room for new events within `store.max_size`.
-pub(super) fn room(usage: Usage, bounds: Bounds) -> Room {
+fn room(usage: Usage, bounds: Bounds) -> Room {
     let lines = Lines::of(bounds);
     let (max, used) = (bounds.max_size >> 20, usage.used >> 20);
     Room {
@@ -189,10 +223,10 @@ mod tests {
 
     #[test]
     fn the_lines_leave_room_for_the_log() {
-        for max_size in [1 << 20, 64 << 20, 10 << 30, u64::MAX] {
+        for max_size in [512 << 10, 1 << 20, 64 << 20, 10 << 30, u64::MAX] {
             let bounds = Bounds { max_size, retention: Duration::from_secs(1) };
             let lines = Lines::of(bounds);
-            assert!(lines.goal < lines.soft && lines.soft < lines.hard);
+            assert!(lines.goal < lines.soft && lines.soft + 2 * EVENT_MIN < lines.hard);
             assert!(lines.hard + 2 * lines.log <= max_size && lines.hard >= max_size / 4 * 3);
         }
     }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 
-use super::checkpoint::{Checkpointer, passive};
+use super::checkpoint::{Checkpointer, passive, truncate};
 use super::now;
 use super::retention::{Step, Sweep, remove_ended, uncrowd_seen};
 use super::schema::PAGE_SIZE;
-use super::space::{Failure, Lines, classify};
+use super::space::{Failure, classify};
 use super::tally::Delta;
 use super::work::{CHUNK, Room, Trouble, Work};
 use super::writer::Writer;
@@ -23,6 +23,8 @@ const HURRIED: usize = 64;
 const GIVE_BACK: u32 = 64;
 /// Most events that are remembered as having ended, while space is short.
 const ENDED_MAX: usize = 10_000;
+/// How often a log on a short disk is asked to give back what it can.
+const RELIEVE_EVERY: Duration = Duration::from_secs(1);
 /// A sweep rests for this many times as long as it took.
 const REST: u32 = 20;
 
@@ -39,6 +41,8 @@ pub(super) struct Upkeep {
     /// Events that may have become history, while there is nothing else to remove.
     ended: VecDeque<i64>,
     shrink: Shrink,
+    /// When the log last gave back what it could.
+    relieved: Instant,
     /// Something was done in the last call, and there may be more.
     busy: bool,
 }
@@ -95,6 +99,7 @@ impl Upkeep {
             by_size: Timed::new(now()),
             ended: VecDeque::new(),
             shrink: Shrink::No,
+            relieved: now(),
             busy: false,
         }
     }
@@ -133,7 +138,7 @@ pub(super) fn run(writer: &mut Writer) -> rusqlite::Result<()> {
         writer.upkeep.busy = true;
     }
     let now = now();
-    let lines = Lines::of(writer.shared.bounds());
+    let lines = writer.lines();
     let upkeep = &mut writer.upkeep;
     let line = if upkeep.shrink == Shrink::No { lines.soft } else { lines.goal };
     if writer.usage.used <= line {
@@ -153,6 +158,7 @@ pub(super) fn run(writer: &mut Writer) -> rusqlite::Result<()> {
         let every = writer.upkeep.every;
         writer.upkeep.by_age.end(every);
     }
+    relieve(writer, now)?;
     give_back(writer)
 }
 
@@ -160,7 +166,7 @@ pub(super) fn run(writer: &mut Writer) -> rusqlite::Result<()> {
 fn move_log(writer: &Writer) -> rusqlite::Result<()> {
     let Some(checkpointer) = &writer.upkeep.checkpointer else { return Ok(()) };
     let log = writer.upkeep.log_pages.load(Ordering::Relaxed) * u64::from(PAGE_SIZE);
-    let limit = Lines::of(writer.shared.bounds()).log;
+    let limit = writer.lines().log;
     match checkpointer.done() {
         Some(Ok(())) => finish_log(writer)?,
         // The log keeps what could not be moved, and it is tried again. Only doubt ends the store.
@@ -170,7 +176,10 @@ fn move_log(writer: &Writer) -> rusqlite::Result<()> {
                 tracing::warn!(%error, "the log could not be moved into the database");
             }
         },
-        None if log > 4 * limit => finish_log(writer)?,
+        // It grew faster than it was moved, or there is no room for it to grow at all: now commits have to wait.
+        None if log > 2 * limit || (log > limit && writer.space.is_disk_short()) => {
+            finish_log(writer)?;
+        }
         None if log > limit => checkpointer.ask(),
         None => {}
     }
@@ -244,11 +253,32 @@ fn transaction<T>(
     Ok(done)
 }
 
+/// On a disk that is short, the log gives back what it can, and so does the database: its file shrinks only when the log is
+/// moved.
+fn relieve(writer: &mut Writer, now: Instant) -> rusqlite::Result<()> {
+    let due = now >= writer.upkeep.relieved + RELIEVE_EVERY;
+    if !due || !writer.space.is_disk_short() || writer.usage.log == 0 {
+        return Ok(());
+    }
+    writer.upkeep.relieved = now;
+    match truncate(&writer.sql) {
+        Ok(_) => {
+            writer.upkeep.log_pages.store(0, Ordering::Relaxed);
+            writer.measure();
+            Ok(())
+        }
+        Err(error) => match classify(&error, &writer.folder) {
+            Failure::Fatal(_) => Err(error),
+            Failure::Full | Failure::Busy => Ok(()),
+        },
+    }
+}
+
 /// Gives space back to the file system, when much of the file is empty and nobody waits.
 fn give_back(writer: &mut Writer) -> rusqlite::Result<()> {
     let usage = writer.usage;
     let much = usage.free > 16 << 20 && usage.free > usage.used / 3;
-    let needed = usage.free > 1 << 20 && writer.shared.full().is_some();
+    let needed = usage.free > 0 && writer.space.is_disk_short();
     if !(much || needed) || writer.upkeep.busy || !writer.queue.is_empty() {
         return Ok(());
     }

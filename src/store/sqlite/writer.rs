@@ -23,7 +23,7 @@ use super::now;
 use super::operation::Operation;
 use super::queue::Queue;
 use super::shared::Shared;
-use super::space::{Failure, Space, Usage, classify, room};
+use super::space::{Failure, Lines, Space, Usage, classify};
 use super::tally::Delta;
 use super::upkeep::Upkeep;
 use super::work::{Trouble, Work};
@@ -153,6 +153,11 @@ impl Writer {
         }
     }
 
+    /// The lines that hold now.
+    pub(super) fn lines(&self) -> Lines {
+        Lines::of(self.space.bounds(self.shared.bounds()))
+    }
+
     fn is_poisoned(&self) -> bool {
         matches!(self.shared.refusal(), Some(StoreError::Poisoned(_)))
     }
@@ -186,7 +191,7 @@ impl Writer {
         &mut self,
         delta: &mut Delta,
     ) -> rusqlite::Result<Option<Result<Step, StoreError>>> {
-        let mut room = room(self.usage, self.shared.bounds());
+        let mut room = self.space.room(self.usage, self.shared.bounds());
         self.sql.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut work = Work { sql: &self.sql, known: &mut self.known, delta, room: &mut room };
         for operation in &mut self.batch {
@@ -241,10 +246,16 @@ impl Writer {
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.shared.tally(|tally| tally.add(delta, &self.known.targets));
         self.upkeep.note(&delta.ended);
+        self.measure();
+        true
+    }
+
+    /// Looks what it takes.
+    pub(super) fn measure(&mut self) {
+        // If that cannot be read, neither can anything else, and the next transaction tells.
         if let Ok(usage) = Usage::measure(&self.sql, &self.folder) {
             self.usage = usage;
         }
-        true
     }
 
     /// A transaction failed: takes it back, and does what its failure asks for. Returns whether the batch is done with for
