@@ -147,7 +147,10 @@ fn the_fixtures_go_where_they_should() {
     let mut names: Vec<String> = std::fs::read_dir(fixtures.join("retell"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".json") && name != "signature_vectors.json")
+        .filter(|name| {
+            Path::new(name).extension().is_some_and(|ending| ending == "json")
+                && name != "signature_vectors.json"
+        })
         .collect();
     names.sort();
     let mut found = String::new();
@@ -168,7 +171,7 @@ fn the_fixtures_go_where_they_should() {
                 .join(", "),
             other => format!("{other:?}").to_lowercase(),
         };
-        found.push_str(&format!("{name}\n    {rules}\n    -> {targets}\n"));
+        found.extend([name.as_str(), "\n    ", &rules, "\n    -> ", &targets, "\n"]);
     }
     let expected = std::fs::read_to_string(fixtures.join("rules/retell.plan")).unwrap();
     assert_eq!(found, expected, "{found}");
