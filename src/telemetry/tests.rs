@@ -160,3 +160,24 @@ fn names_without_a_configuration_share_one_series() {
     }
     assert_eq!(value(&metrics, r#"hookswitch_pending{target="_removed"}"#), None);
 }
+
+#[test]
+fn every_metric_is_documented() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md");
+    let document = std::fs::read_to_string(document).expect("the page is there");
+    let text = Metrics::new().encode();
+    let families: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    assert!(families.len() > 15, "{families:?}");
+    for family in families {
+        let (name, kind) = family.split_once(' ').expect("a name and a kind");
+        let ending = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        let name = format!("`{name}{ending}");
+        let found =
+            [format!("{name}`"), format!("{name}{{")].iter().any(|name| document.contains(name));
+        assert!(found, "docs/api.md does not tell of {name}`");
+    }
+}
