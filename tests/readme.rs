@@ -217,6 +217,9 @@ fn follow(child: &mut Child) -> Receiver<String> {
 
 #[test]
 fn every_yaml_block_loads() {
+    if !has_the_tools() {
+        return;
+    }
     let desk = Desk::new();
     let blocks: Vec<_> = blocks().into_iter().filter(|block| block.language == "yaml").collect();
     assert!(!blocks.is_empty(), "no YAML block found: this test looks in the wrong place");
@@ -229,8 +232,26 @@ fn every_yaml_block_loads() {
     }
 }
 
+/// Whether the machine has what the README's commands take for granted; `.ci/run` requires it.
+fn has_the_tools() -> bool {
+    let found = Command::new("bash")
+        .args(["-c", "for tool in curl grep mktemp; do command -v $tool || exit 1; done"])
+        .output();
+    let found = found.is_ok_and(|output| output.status.success());
+    #[expect(clippy::disallowed_methods, reason = "whether to insist is the runner's choice")]
+    let required = std::env::var("HOOKSWITCH_REQUIRE_ALL").is_ok();
+    assert!(found || !required, "bash, curl, grep and mktemp are required here");
+    if !found {
+        println!("skipped, because bash, curl, grep or mktemp is missing");
+    }
+    found
+}
+
 #[test]
 fn every_command_works() {
+    if !has_the_tools() {
+        return;
+    }
     let mut desk = Desk::new();
     let yaml = blocks()
         .into_iter()
@@ -286,6 +307,9 @@ fn every_command_works() {
 
 #[test]
 fn the_deployment_examples_are_what_they_should_be() {
+    if !has_the_tools() {
+        return;
+    }
     let read =
         |name: &str| fs::read_to_string(root().join("deploy").join(name)).expect("an example");
     let compose: serde_yaml::Value = serde_yaml::from_str(&read("compose.yaml")).expect("YAML");
