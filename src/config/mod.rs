@@ -101,6 +101,27 @@ pub struct Settings {
     pub drain_delay: Duration,
 }
 
+#[cfg(test)]
+impl Settings {
+    /// Settings of no particular meaning, for tests to change what they are about.
+    pub(crate) fn for_tests() -> Self {
+        let nowhere = || SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            listen: nowhere(),
+            admin: nowhere(),
+            admin_token: None,
+            admin_hosts: Vec::new(),
+            data_dir: PathBuf::from("data"),
+            max_size: u64::MAX,
+            retention: Duration::from_hours(1),
+            connections: 1,
+            body_memory: 1,
+            shutdown_timeout: Duration::from_secs(8),
+            drain_delay: Duration::ZERO,
+        }
+    }
+}
+
 /// A path on the listener with its own check.
 #[derive(Debug, Clone)]
 pub struct Source {

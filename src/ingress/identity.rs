@@ -4,8 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Dedupe;
 use crate::event::{Envelope, LIFE_CYCLE};
-use crate::store::Identity;
-use crate::store::record::IdentityKey;
+use crate::store::{Identity, IdentityKey};
 
 /// The identity of an event at a source that tells repeats so; none if it does not tell them.
 pub(super) fn identity(dedupe: Dedupe, envelope: &Envelope, body: &[u8]) -> Option<Identity> {

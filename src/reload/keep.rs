@@ -29,7 +29,6 @@ pub(super) fn keep(running: &Settings, next: &mut Settings) -> Vec<&'static str>
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::time::Duration;
 
     use crate::secret::Secret;
 
@@ -40,14 +39,7 @@ mod tests {
             listen: "0.0.0.0:8080".parse().unwrap(),
             admin: admin.parse().unwrap(),
             admin_token: token.map(Secret::new),
-            admin_hosts: vec![],
-            data_dir: PathBuf::from("data"),
-            max_size: 1,
-            retention: Duration::from_secs(1),
-            connections: 1,
-            body_memory: 1,
-            shutdown_timeout: Duration::from_secs(1),
-            drain_delay: Duration::ZERO,
+            ..Settings::for_tests()
         }
     }
 

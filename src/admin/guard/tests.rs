@@ -1,6 +1,3 @@
-use std::path::PathBuf;
-use std::time::Duration;
-
 use axum::http::Request;
 use axum::http::request::Builder;
 
@@ -10,17 +7,10 @@ const LOCAL: &str = "10.1.2.3:8081";
 
 fn settings(token: Option<&str>) -> Settings {
     Settings {
-        listen: "127.0.0.1:8080".parse().unwrap(),
         admin: "0.0.0.0:8081".parse().unwrap(),
         admin_token: token.map(Secret::new),
         admin_hosts: vec!["Admin.Example".to_owned()],
-        data_dir: PathBuf::from("data"),
-        max_size: 1,
-        retention: Duration::from_secs(1),
-        connections: 1,
-        body_memory: 1,
-        shutdown_timeout: Duration::from_secs(1),
-        drain_delay: Duration::ZERO,
+        ..Settings::for_tests()
     }
 }
 

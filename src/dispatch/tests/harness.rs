@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -310,23 +309,10 @@ fn snapshot(number: u64, specs: &[Spec], body_memory: usize) -> Snapshot {
         };
         (target.name.clone(), Arc::new(target))
     };
-    let nowhere = || std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     Snapshot {
         revision: Revision { number, hash: ContentHash([0; 32]) },
         text: "".into(),
-        settings: Settings {
-            listen: nowhere(),
-            admin: nowhere(),
-            admin_token: None,
-            admin_hosts: Vec::new(),
-            data_dir: PathBuf::new(),
-            max_size: u64::MAX,
-            retention: Duration::from_hours(1),
-            connections: 1,
-            body_memory,
-            shutdown_timeout: Duration::from_secs(8),
-            drain_delay: Duration::ZERO,
-        },
+        settings: Settings { body_memory, ..Settings::for_tests() },
         sources: Vec::new(),
         targets: specs.iter().map(target).collect(),
         rules: RuleSet::new(Vec::new(), Vec::new(), Vec::new()),

@@ -92,11 +92,9 @@ impl Writer {
     /// Runs until it is closed, let go of, or poisoned.
     pub(super) fn run(mut self) {
         let ended = catch_unwind(AssertUnwindSafe(|| self.serve()));
-        if let Err(panic) = ended {
-            let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            let text = text.unwrap_or_else(|| "without a word".to_owned());
-            self.shared.poison(&format!("the writing thread panicked: {text}"));
+        if ended.is_err() {
+            // What a panic says may quote an event; where it was is in the log.
+            self.shared.poison("the writing thread panicked");
         }
         self.queue.close();
         self.shared.close();
