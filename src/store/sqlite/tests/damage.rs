@@ -240,7 +240,8 @@ async fn a_panic_of_the_writer_ends_the_store() {
     // The first tidying breaks it, at the latest after this.
     drop(open.append(event(1, 0, &["crm"])));
     let reason = done(open.poisoned()).await;
-    assert!(reason.contains("panicked") && reason.contains("the clock is broken"), "{reason}");
+    // What a panic says may quote an event.
+    assert!(reason.contains("panicked") && !reason.contains("the clock is broken"), "{reason}");
     let refused = finished(open.append(event(2, 0, &["crm"]))).await.err();
     assert!(matches!(refused, Some(StoreError::Poisoned(_))));
 }
