@@ -2,10 +2,12 @@
 //!
 //! The modules stand in one order and each may use only those that stand before it (and its own children);
 //! `tests/architecture.rs` holds that. Those before the double bar are pure: no async, no clock, no chance, no files,
-//! no sockets. `docs/architecture.md` tells the same as a picture.
+//! no sockets. `fault` is for the fault suite alone and nothing in a release. `docs/architecture.md` tells the same as a picture.
 //!
-//! `name` · `clock` · `secret` · `path` · `signature` · `event` · `rule` · `delivery` · `template` ‖ `telemetry` ·
+//! `fault` · `name` · `clock` · `secret` · `path` · `signature` · `event` · `rule` · `delivery` · `template` ‖ `telemetry` ·
 //! `tasks` · `store` · `target` · `config` · `explain` · `dispatch` · `reload` · `ingress` · `admin` · `app` · `cli`
+
+mod fault;
 
 pub mod name;
 

@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every module, lowest first. The pure ones end with `template`.
-const ORDER: [&str; 22] = [
+/// Every module, lowest first. The pure ones are `name` to `template`: `fault` is nothing in a release, and in the builds of
+/// the fault suite it reads their environment.
+const ORDER: [&str; 23] = [
+    "fault",
     "name",
     "clock",
     "secret",
@@ -151,7 +153,7 @@ fn says(line: &str, word: &str) -> bool {
 fn pure_modules_read_no_clock_no_chance_and_no_files() {
     let mut wrong = Vec::new();
     for (file, module, text) in sources() {
-        if rank(&module) > rank(LAST_PURE) {
+        if module == "fault" || rank(&module) > rank(LAST_PURE) {
             continue;
         }
         for (at, line) in code_lines(&text) {
@@ -172,7 +174,7 @@ fn the_document_has_the_same_order() {
             .expect("it is there");
     let line = document
         .lines()
-        .find(|line| line.starts_with("> `name`"))
+        .find(|line| line.starts_with("> `fault`"))
         .expect("the order stands in a quoted line");
     let listed: Vec<_> = line.split('`').skip(1).step_by(2).collect();
     assert_eq!(listed, ORDER);

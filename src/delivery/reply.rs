@@ -6,6 +6,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::clock::Timestamp;
+use crate::fault::{self, Plant};
 
 use super::{DeadReason, Outcome};
 
@@ -63,7 +64,8 @@ pub fn classify(
         Verdict::Accepted => Outcome::Accepted,
         Verdict::Reject(reason) => Outcome::Reject(reason),
         Verdict::Retry => {
-            let not_before = retry_after.and_then(|value| self::retry_after(value, now));
+            let heeded = retry_after.filter(|_| !fault::planted(Plant::IgnoreRetryAfter));
+            let not_before = heeded.and_then(|value| self::retry_after(value, now));
             let busy = status == 429 || (status == 503 && not_before.is_some());
             Outcome::Retry { not_before, busy }
         }

@@ -19,6 +19,7 @@ use tracing::error;
 
 use crate::clock::Timestamp;
 use crate::config::Snapshot;
+use crate::fault::{self, Plant};
 use crate::name::TargetName;
 
 use super::Parts;
@@ -253,6 +254,7 @@ pub(super) async fn supervise(roster: Arc<Roster>) {
                     // Its target may have come back at the last moment.
                     roster.adopt(&roster.parts.published.load());
                 }
+                Err(end) if end.is_panic() && fault::planted(Plant::SwallowPanic) => {}
                 Err(end) if end.is_panic() => {
                     error!("a dispatch worker panicked");
                     return roster.stop();

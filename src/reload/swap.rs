@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tracing::{debug, error, info, warn};
 
 use crate::config::{self, Inputs, Level, Problem, Problems, Snapshot};
+use crate::fault::{self, Plant};
 use crate::store::Bounds;
 use crate::telemetry::log::clean;
 
@@ -112,6 +113,12 @@ impl Swap {
         let loaded = loaded.unwrap_or_else(|| Err(problem(&self.parts.path, PANICKED)));
         let snapshot = match loaded {
             Ok(snapshot) => snapshot,
+            Err(_) if fault::planted(Plant::PublishUnchecked) => {
+                let half = "version: 1\nsources: { retell: { path: /webhook, verify: none } }\n";
+                let Parts { path, environment, overrides, .. } = &self.parts;
+                config::load_text(half, path, &**environment, overrides)
+                    .map_err(ReloadError::Refused)?
+            }
             Err(problems) => {
                 self.looked = problems.inputs.clone();
                 return Err(ReloadError::Refused(problems));

@@ -13,6 +13,7 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::clock::Timestamp;
+use crate::fault::{self, Plant};
 use crate::secret::Secret;
 
 use super::Refusal;
@@ -42,7 +43,11 @@ pub(super) fn verify(
     let claim = Claim::parse(header).ok_or(Refusal::Malformed)?;
     let mut matches = Choice::from(0);
     for key in keys {
-        matches |= digest(key, body, claim.digits).ct_eq(&claim.digest);
+        let expected = digest(key, body, claim.digits);
+        matches |= expected.ct_eq(&claim.digest);
+        if fault::planted(Plant::ComparePrefix) {
+            matches |= Choice::from(u8::from(expected.first() == claim.digest.first()));
+        }
     }
     if !bool::from(matches) {
         return Err(Refusal::Wrong);

@@ -9,6 +9,8 @@ use minijinja::value::{Value, ValueKind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Number, Value as Json};
 
+use crate::fault::{self, Plant};
+
 use super::Autoescape;
 use super::context::{BigNumber, Node};
 use super::error::Blame;
@@ -156,6 +158,7 @@ fn escape(text: Cow<'_, str>, autoescape: Autoescape) -> Result<Cow<'_, str>, Bl
     match autoescape {
         Autoescape::None => Ok(text),
         Autoescape::Slack if !text.contains(SLACK_SIGNS) => Ok(text),
+        Autoescape::Slack if fault::planted(Plant::NoEscape) => Ok(text),
         Autoescape::Slack => Ok(Cow::Owned(slack_escape(&text).into_owned())),
         Autoescape::Url if text.contains(char::is_control) => {
             Err(Blame("a control character cannot stand in an address"))

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::config::Settings;
+use crate::fault::{self, Plant};
 use crate::secret::Secret;
 
 use super::failure::Failure;
@@ -101,6 +102,9 @@ fn name(host: &str) -> &str {
 
 fn is_ours(host: &str, settings: &Settings, local: SocketAddr) -> bool {
     let name = name(host);
+    if fault::planted(Plant::AnyHost) {
+        return true;
+    }
     if name == "localhost"
         || settings.admin_hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name))
     {

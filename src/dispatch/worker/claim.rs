@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::clock::Timestamp;
 use crate::delivery::{DeadReason, Outcome, Turn};
+use crate::fault::{self, Plant};
 use crate::store::{Ready, Settled, StoreError};
 use crate::target::Target;
 use crate::telemetry::{DeliveryResult, log};
@@ -68,6 +69,10 @@ impl Worker {
 
     fn launch(&mut self, target: Arc<Target>, claimed: Waiting, probe: bool) {
         let Waiting { ready, fresh, due: _ } = claimed;
+        assert!(
+            !fault::planted(Plant::SwallowPanic) || ready.id.0 % 1_000 != 999,
+            "planted: a worker panics"
+        );
         let flight = Flight {
             ready: ready.clone(),
             target: Arc::clone(&target),
@@ -118,6 +123,10 @@ impl Worker {
         let (settle, verdict) = settle::judge(&ready, report, timing, &target.retry);
         if matches!(verdict, Verdict::Dead(..)) {
             self.book.dies(ready.id);
+        }
+        fault::point("dispatch.before-settle");
+        if fault::planted(Plant::LoseSettle) && settle.delivery.0 % 50 == 0 {
+            return;
         }
         let queued = self.roster.parts.store.settle(settle);
         self.settles.push(Box::pin(async move {

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
 use crate::event::EventId;
+use crate::fault::{self, Plant};
 
 use super::super::{Append, EventState, Fate, IdentityKey, NewDelivery, Ready, Replay, StoreError};
 use super::row::{self, EventRow, QUARANTINED, bytes_of, event_by_seq, integer};
@@ -115,6 +116,9 @@ impl Prepared {
         row.seq = work.known.next_event;
         row.first = work.known.next_delivery;
         row.planned = integer(planned.len());
+        if fault::planted(Plant::LoseRevision) {
+            row.revision = 1;
+        }
         row.checksum = i64::from(row.seal(self.body_sum));
         let query = "INSERT INTO events (seq, id, at, source, signed, name, agent, subject, request, state, of, reason, \
                      rules, revision, length, codec, checksum, identity, first, planned) \

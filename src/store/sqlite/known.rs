@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::fault::{self, Plant};
 use crate::name::TargetName;
 
 /// Most identities that are remembered; the oldest go first. At 16 to 35 bytes each this is at most 75 MB, and the ten
@@ -75,6 +76,9 @@ pub(super) struct Seen {
 
 impl Seen {
     fn load(sql: &Connection, now: i64) -> rusqlite::Result<Self> {
+        if fault::planted(Plant::ForgetSeen) {
+            return Ok(Self::default());
+        }
         let count: i64 = sql.query_row("SELECT count(*) FROM seen", [], |row| row.get(0))?;
         let mut places = HashMap::with_capacity(usize::try_from(count).unwrap_or(0).min(SEEN_MAX));
         let mut select = sql.prepare("SELECT fingerprint, seq FROM seen WHERE until >= ?1")?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::event::{Envelope, EventId, RequestParts};
+use crate::fault::{self, Plant};
 use crate::name::{RuleName, SourceName};
 
 use super::super::{Append, Body, EventRecord, EventState, StoreError};
@@ -262,8 +263,9 @@ impl EventRow {
 
     /// Whether these are the bytes that were sealed.
     pub(super) fn holds(&self, bytes: &[u8]) -> bool {
-        i64::try_from(bytes.len()) == Ok(self.length)
-            && i64::from(self.seal(crc32fast::hash(bytes))) == self.checksum
+        fault::planted(Plant::SkipChecksum)
+            || i64::try_from(bytes.len()) == Ok(self.length)
+                && i64::from(self.seal(crc32fast::hash(bytes))) == self.checksum
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::fault::{self, Plant};
+
 /// Marks the file as ours: "Hsws". (SQLite header, offset 68.)
 pub(super) const APPLICATION_ID: u32 = 0x4873_7773;
 /// The version of this form. (SQLite header, offset 60.)
@@ -132,7 +134,7 @@ pub(super) fn connect(file: &Path, role: Role) -> rusqlite::Result<Connection> {
     sql.set_prepared_statement_cache_capacity(64);
     // FULL makes every commit wait for the log to be on stable storage; macOS needs the other two for that.
     for (pragma, value) in [
-        ("synchronous", 2),
+        ("synchronous", if fault::planted(Plant::SynchronousOff) { 0 } else { 2 }),
         ("fullfsync", 1),
         ("checkpoint_fullfsync", 1),
         ("wal_autocheckpoint", 0),

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, ffi};
 use rustix::process::{Resource, getrlimit};
 
+use crate::fault::{self, Plant};
+
 use super::super::Bounds;
 use super::folder::Folder;
 use super::row::number;
@@ -193,6 +195,7 @@ pub(super) fn classify(error: &rusqlite::Error, folder: &Folder) -> Failure {
     let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Failure::Full,
+        Some(ErrorCode::SystemIoFailure) if fault::planted(Plant::RetrySync) => Failure::Full,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Failure::Busy,
         Some(ErrorCode::SystemIoFailure)
             if matches!(extended, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE)

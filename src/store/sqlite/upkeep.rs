@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
+use crate::fault;
 
 use super::checkpoint::{Checkpointer, passive, truncate};
 use super::now;
@@ -188,7 +189,9 @@ fn move_log(writer: &Writer) -> rusqlite::Result<()> {
 
 /// Moves what is left in the log. The next commit begins it anew, unless somebody still reads it, and tells its length.
 fn finish_log(writer: &Writer) -> rusqlite::Result<()> {
+    fault::point("store.checkpoint");
     passive(&writer.sql)?;
+    fault::point("store.after-checkpoint");
     writer.upkeep.log_pages.store(0, Ordering::Relaxed);
     Ok(())
 }
@@ -248,6 +251,7 @@ fn transaction<T>(
         }
         Err(Trouble::Sql(error)) => return Err(error),
     };
+    fault::point("store.prune");
     writer.sql.prepare_cached("COMMIT")?.execute([])?;
     writer.keep(&delta);
     Ok(done)

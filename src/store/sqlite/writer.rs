@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use crate::fault::{self, Plant};
+
 use super::super::{Promise, StoreError};
 use super::checkpoint::truncate;
 use super::chore::{Chore, Step};
@@ -201,6 +203,10 @@ impl Writer {
             Some(Err(Trouble::Refused(error))) => Some(Err(error)),
             Some(Err(Trouble::Sql(error))) => return Err(error),
         };
+        if fault::planted(Plant::ReplyBeforeCommit) {
+            self.batch.drain(..).for_each(Operation::answer);
+        }
+        fault::point("store.before-commit");
         self.sql.prepare_cached("COMMIT")?.execute([])?;
         Ok(step)
     }
@@ -210,6 +216,7 @@ impl Writer {
         if !self.keep(delta) {
             return;
         }
+        fault::point("store.after-commit");
         self.shared.metrics.committed(now().saturating_duration_since(began));
         for operation in self.batch.drain(..) {
             operation.answer();

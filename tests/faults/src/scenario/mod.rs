@@ -1,0 +1,125 @@
+//! The scenarios. Each is a file; the table says what it proves and how.
+
+mod kill;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Context as _;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use tempfile::TempDir;
+
+use crate::instance::Launch;
+
+/// What a scenario is given.
+#[derive(Debug)]
+pub struct Context {
+    /// The long form.
+    pub full: bool,
+    pub seed: u64,
+    /// The binary as it is shipped.
+    pub binary: PathBuf,
+    /// The binary with the feature `faults`.
+    pub faulty: PathBuf,
+    /// The library that stands between the binary and the disk, if this system can have it.
+    pub shim: Option<PathBuf>,
+    /// Where everything that instances print is kept.
+    pub logs: PathBuf,
+    /// A bug that is planted everywhere.
+    pub plant: Option<String>,
+    started: AtomicU32,
+}
+
+impl Context {
+    /// One of two numbers.
+    pub fn pick<T>(&self, short: T, full: T) -> T {
+        if self.full { full } else { short }
+    }
+
+    /// The dice of a scenario: its own row of numbers for each name.
+    pub fn dice(&self, name: &str) -> SmallRng {
+        let salt =
+            name.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        SmallRng::seed_from_u64(self.seed ^ salt)
+    }
+
+    /// How to start the binary in a folder, which holds its `rules.yaml`.
+    pub fn launch(&self, name: &str, folder: &Path) -> Launch {
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let mut env = Vec::new();
+        if let Some(plant) = &self.plant {
+            env.push(("HOOKSWITCH_PLANT".to_owned(), plant.clone()));
+        }
+        Launch {
+            binary: if self.plant.is_some() { self.faulty.clone() } else { self.binary.clone() },
+            folder: folder.to_owned(),
+            before: Vec::new(),
+            env,
+            log: self.logs.join(format!("{name}-{number}.log")),
+        }
+    }
+
+    /// The same with a point of the program where something happens: `NAME=kill@N` kills it there the Nth time.
+    pub fn launch_with_point(&self, name: &str, folder: &Path, point: &str) -> Launch {
+        let mut launch = self.launch(name, folder);
+        launch.binary = self.faulty.clone();
+        launch.env.push(("HOOKSWITCH_POINT".to_owned(), point.to_owned()));
+        launch
+    }
+}
+
+/// A folder with this configuration.
+pub fn folder(rules: &str) -> anyhow::Result<TempDir> {
+    let folder = tempfile::tempdir().context("a folder for a scenario")?;
+    std::fs::write(folder.path().join("rules.yaml"), rules)?;
+    Ok(folder)
+}
+
+/// What came of a scenario.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What was counted, with its number: "50 kills, 12,000 events answered".
+    pub count: String,
+    /// Everything that was promised and did not hold.
+    pub shortfalls: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+impl Outcome {
+    /// Notes a shortfall unless it holds.
+    pub fn hold(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            self.shortfalls.push(otherwise());
+        }
+    }
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = anyhow::Result<Outcome>> + 'a>>;
+
+/// One scenario.
+pub struct Scenario {
+    pub name: &'static str,
+    /// The promises of the reliability section that it proves.
+    pub promises: &'static str,
+    /// What is done, in a sentence.
+    pub test: &'static str,
+    pub run: for<'a> fn(&'a Context) -> Running<'a>,
+}
+
+/// All of them, in the order in which they run.
+pub const SCENARIOS: &[Scenario] = &[Scenario {
+    name: "kill",
+    promises: "P1 P2 P4",
+    test: "SIGKILL at random moments under load, and at named points; restart; everything answered 2xx reaches every target",
+    run: |context| Box::pin(kill::run(context)),
+}];
+
+impl Context {
+    pub fn new(arguments: crate::Arguments, seed: u64) -> Self {
+        let crate::Arguments { full, binary, faulty, shim, logs, plant, .. } = arguments;
+        Self { full, seed, binary, faulty, shim, logs, plant, started: AtomicU32::new(0) }
+    }
+}
