@@ -50,7 +50,7 @@ pub fn markdown(lines: &[Line], seed: u64, machine: &str) -> String {
     text.push_str("\n## Notes\n\n");
     for line in lines {
         for note in &line.notes {
-            drop(writeln!(text, "- `{}`: {note}", line.name));
+            text.push_str(&format!("- `{}`: {note}\n", line.name));
         }
     }
     let short: Vec<_> = lines.iter().filter(|line| !line.shortfalls.is_empty()).collect();
@@ -59,7 +59,7 @@ pub fn markdown(lines: &[Line], seed: u64, machine: &str) -> String {
     }
     for line in short {
         for shortfall in &line.shortfalls {
-            drop(writeln!(text, "- `{}`: {shortfall}", line.name));
+            text.push_str(&format!("- `{}`: {shortfall}\n", line.name));
         }
     }
     text

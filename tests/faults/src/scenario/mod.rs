@@ -1,6 +1,8 @@
 //! The scenarios. Each is a file; the table says what it proves and how.
 
 mod kill;
+mod reload;
+mod sigterm;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -110,12 +112,26 @@ pub struct Scenario {
 }
 
 /// All of them, in the order in which they run.
-pub const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "kill",
-    promises: "P1 P2 P4",
-    test: "SIGKILL at random moments under load, and at named points; restart; everything answered 2xx reaches every target",
-    run: |context| Box::pin(kill::run(context)),
-}];
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "kill",
+        promises: "P1 P2 P4",
+        test: "SIGKILL at random moments under load and at named points; everything answered 2xx reaches every target",
+        run: |context| Box::pin(kill::run(context)),
+    },
+    Scenario {
+        name: "sigterm",
+        promises: "P10",
+        test: "SIGTERM at random moments under load, with idle, half-sent and slow clients; exit 0 in time, nothing lost or reset",
+        run: |context| Box::pin(sigterm::run(context)),
+    },
+    Scenario {
+        name: "reload",
+        promises: "P9",
+        test: "the file is written in bursts, in ten ways, whole, half and broken, at 500 events/s; each event was routed as its revision says",
+        run: |context| Box::pin(reload::run(context)),
+    },
+];
 
 impl Context {
     pub fn new(arguments: crate::Arguments, seed: u64) -> Self {
