@@ -205,6 +205,12 @@ impl Writer {
         };
         if fault::planted(Plant::ReplyBeforeCommit) {
             self.batch.drain(..).for_each(Operation::answer);
+            // Long enough for the answers to leave before the point below.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a thread of the store's own, and a planted bug"
+            )]
+            std::thread::sleep(Duration::from_millis(20));
         }
         fault::point("store.before-commit");
         self.sql.prepare_cached("COMMIT")?.execute([])?;

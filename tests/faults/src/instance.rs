@@ -155,10 +155,14 @@ impl Instance {
         pid.expect("it was not waited for yet")
     }
 
-    /// SIGKILL, and waits until it is gone.
-    pub async fn kill(mut self) -> anyhow::Result<Ended> {
-        self.child.start_kill()?;
-        self.ended(Duration::from_secs(10)).await
+    /// SIGKILL, and waits until it is gone. It may be already.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Whether it dies by itself within `limit`.
+    pub async fn died(&mut self, limit: Duration) -> bool {
+        timeout(limit, self.child.wait()).await.is_ok()
     }
 
     /// Sends a signal.

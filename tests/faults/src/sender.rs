@@ -105,7 +105,12 @@ impl Sender {
     }
 
     async fn connect(&mut self, to: SocketAddr) -> Option<()> {
-        if self.connection.as_ref().is_none_or(|(address, _)| *address != to) {
+        // As any client of HTTP does, it looks whether the other side has closed the connection while it lay idle.
+        let open = |stream: &BufReader<TcpStream>| {
+            let nothing = stream.get_ref().try_read(&mut [0; 1]);
+            nothing.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+        };
+        if self.connection.as_ref().is_none_or(|(at, stream)| *at != to || !open(stream)) {
             let stream = TcpStream::connect(to).await.ok()?;
             stream.set_nodelay(true).ok()?;
             self.connection = Some((to, BufReader::new(stream)));

@@ -23,9 +23,12 @@ use super::{Context, Outcome, folder};
 
 const TARGETS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 /// Writes in a burst. With the rest after it a burst takes 550 ms: 1,000 writes a second, and a revision for each burst.
-const BURST: u64 = 550;
+const BURST: u64 = 551;
 const BURST_LASTS: Duration = Duration::from_millis(200);
 const CYCLE: Duration = Duration::from_millis(550);
+/// Events (short, full) before the writing begins, and the number of the first one after.
+const WARM: (u64, u64) = (6_000, 20_000);
+const FIRST: u64 = 10_000_000;
 /// Growth of memory that is no leak, over a whole run.
 const GROWTH: u64 = 5 << 20;
 
@@ -39,7 +42,8 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let folder = folder(&rules(&targets, 0))?;
     let mut written = HashSet::from([rules(&targets, 0)]);
     let instance = context.launch("reload", folder.path()).start().await?;
-    let load = Load::start(&ledger, instance.listen, (8, Duration::from_millis(16)), 0, event);
+    warm_up(&ledger, &instance, context.pick(WARM.0, WARM.1)).await?;
+    let load = Load::start(&ledger, instance.listen, (8, Duration::from_millis(16)), FIRST, event);
     let (mut writes, mut number, mut settled) = (0, 0, 0);
     let began = Instant::now();
     for burst in 0..bursts {
@@ -90,6 +94,25 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         grown >> 10
     ));
     Ok(outcome)
+}
+
+/// Fills the caches of the store, which grow to their bounds under any load, so that what grows later is something else.
+async fn warm_up(ledger: &Ledger, instance: &Instance, events: u64) -> anyhow::Result<()> {
+    let load = Load::start(ledger, instance.listen, (32, Duration::from_millis(1)), 0, event);
+    let until = Instant::now() + Duration::from_secs(60);
+    while ledger.totals().stored < events {
+        anyhow::ensure!(
+            Instant::now() < until,
+            "the store did not take {events} events in a minute"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    load.stop().await;
+    anyhow::ensure!(
+        instance.drained(Duration::from_secs(60)).await?,
+        "the warm-up was not delivered"
+    );
+    Ok(())
 }
 
 /// Number N routes everything to target N modulo 4.
