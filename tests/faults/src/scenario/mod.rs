@@ -2,6 +2,7 @@
 
 mod kill;
 mod reload;
+mod restore;
 mod sigterm;
 
 use std::future::Future;
@@ -130,6 +131,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P9",
         test: "the file is written in bursts, in ten ways, whole, half and broken, at 500 events/s; each event was routed as its revision says",
         run: |context| Box::pin(reload::run(context)),
+    },
+    Scenario {
+        name: "restore",
+        promises: "P1 P2",
+        test: "a backup taken under load replaces a lost folder; what was answered before it began is in it and is delivered",
+        run: |context| Box::pin(restore::run(context)),
     },
 ];
 
