@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
@@ -44,7 +44,10 @@ fn http(limits: &Limits) -> http1::Builder {
 }
 
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr) {
+pub(super) async fn serve<S>(shared: Arc<Shared>, stream: S, peer: IpAddr)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let limits = shared.parts.limits;
     let progress = Arc::new(Progress::new());
     let socket = Socket::new(stream, Arc::clone(&progress), limits.linger);

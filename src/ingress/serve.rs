@@ -1,11 +1,11 @@
 //! The listener: who is let in, what all connections share, and the end.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -62,17 +62,7 @@ impl Ingress {
     /// Serves `listener`.
     pub fn start(parts: Parts, listener: TcpListener) -> Self {
         let tasks = parts.tasks.clone();
-        let shared = Arc::new(Shared {
-            budget: Arc::default(),
-            notices: Notices::default(),
-            closing: tasks.stopping().child_token(),
-            closed: CancellationToken::new(),
-            cut: CancellationToken::new(),
-            connections: TaskTracker::new(),
-            events: TaskTracker::new(),
-            refusals: Arc::new(Semaphore::new(REFUSALS)),
-            parts,
-        });
+        let shared = Self::without_listener(parts).shared;
         let accepting = Arc::clone(&shared);
         let stopping = tasks.stopping();
         let closed = shared.closed.clone().drop_guard();
@@ -82,6 +72,30 @@ impl Ingress {
             stopping.cancelled().await;
         });
         Self { shared }
+    }
+
+    /// With nobody listening: whoever has a stream may [`Self::converse`] on it.
+    pub fn without_listener(parts: Parts) -> Self {
+        let shared = Shared {
+            budget: Arc::default(),
+            notices: Notices::default(),
+            closing: parts.tasks.stopping().child_token(),
+            closed: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            events: TaskTracker::new(),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            parts,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Serves one stream to its end, as a connection that was let in: bytes to verdicts, without a socket.
+    pub async fn converse<S>(&self, stream: S, peer: IpAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        connection::serve(Arc::clone(&self.shared), stream, peer).await;
     }
 
     /// Closes the listener, lets requests under way be answered, at most until `deadline`.

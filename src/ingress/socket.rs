@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 /// Most bytes that are read and thrown away while lingering.
@@ -80,11 +79,11 @@ impl Progress {
     }
 }
 
-/// A TCP stream with its [`Progress`]. Shutting it down lingers: with unread bytes in its buffer the kernel would answer a
+/// A stream, TCP but in proofs, with its [`Progress`]. Shutting it down lingers: with unread bytes in its buffer the kernel would answer a
 /// close with a reset, and the client might never see the answer.
 #[derive(Debug)]
-pub(super) struct Socket {
-    stream: TcpStream,
+pub(super) struct Socket<S> {
+    stream: S,
     progress: Arc<Progress>,
     linger: Duration,
     lingering: Option<Lingering>,
@@ -96,8 +95,8 @@ struct Lingering {
     left: usize,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, linger: Duration) -> Self {
+impl<S: AsyncRead + Unpin> Socket<S> {
+    pub(super) fn new(stream: S, progress: Arc<Progress>, linger: Duration) -> Self {
         Self { stream, progress, linger, lingering: None }
     }
 
@@ -119,7 +118,7 @@ impl Socket {
     }
 }
 
-impl AsyncRead for Socket {
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -134,7 +133,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
