@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../tests/fuzz_bodies/mod.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::extraction::check(data));
