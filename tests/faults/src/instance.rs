@@ -25,6 +25,8 @@ pub struct Launch {
     pub folder: PathBuf,
     /// Stands before the binary on the command line: a tracer, a limit.
     pub before: Vec<String>,
+    /// The admin listener's address; port 0 takes a free one.
+    pub admin: String,
     pub env: Vec<(String, String)>,
     /// Everything that the instance prints is appended here.
     pub log: PathBuf,
@@ -66,7 +68,7 @@ impl Launch {
         words.push(self.binary.display().to_string());
         let run = ["run", "--config", "rules.yaml", "--listen", "127.0.0.1:0"];
         words.extend(run.map(str::to_owned));
-        words.extend(["--admin-listen", "127.0.0.1:0"].map(str::to_owned));
+        words.extend(["--admin-listen".to_owned(), self.admin.clone()]);
         let out = std::fs::File::options().create(true).append(true).open(&self.log)?;
         let mut child = Command::new(&words[0])
             .args(&words[1..])

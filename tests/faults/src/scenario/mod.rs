@@ -1,5 +1,6 @@
 //! The scenarios. Each is a file; the table says what it proves and how.
 
+mod admin;
 mod kill;
 mod reload;
 mod restore;
@@ -60,6 +61,7 @@ impl Context {
             binary: if self.plant.is_some() { self.faulty.clone() } else { self.binary.clone() },
             folder: folder.to_owned(),
             before: Vec::new(),
+            admin: "127.0.0.1:0".to_owned(),
             env,
             log: self.logs.join(format!("{name}-{number}.log")),
         }
@@ -131,6 +133,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P9",
         test: "the file is written in bursts, in ten ways, whole, half and broken, at 500 events/s; each event was routed as its revision says",
         run: |context| Box::pin(reload::run(context)),
+    },
+    Scenario {
+        name: "admin",
+        promises: "P3 P14",
+        test: "the admin listener asked by strangers: token, Host, Origin, forms, framing, paths; made-up names leave the metrics' series as many as they were",
+        run: |context| Box::pin(admin::run(context)),
     },
     Scenario {
         name: "restore",
