@@ -4,6 +4,7 @@ mod admin;
 mod kill;
 mod reload;
 mod restore;
+mod signature;
 mod sigterm;
 
 use std::future::Future;
@@ -139,6 +140,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P3 P14",
         test: "the admin listener asked by strangers: token, Host, Origin, forms, framing, paths; made-up names leave the metrics' series as many as they were",
         run: |context| Box::pin(admin::run(context)),
+    },
+    Scenario {
+        name: "signature",
+        promises: "P11",
+        test: "signed requests changed at random and by a table, over HTTP, against a reading of our own; keys rotated; a replay after SIGKILL",
+        run: |context| Box::pin(signature::run(context)),
     },
     Scenario {
         name: "restore",
