@@ -1,6 +1,7 @@
 //! The scenarios. Each is a file; the table says what it proves and how.
 
 mod admin;
+mod ingress;
 mod kill;
 mod reload;
 mod restore;
@@ -140,6 +141,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P3 P14",
         test: "the admin listener asked by strangers: token, Host, Origin, forms, framing, paths; made-up names leave the metrics' series as many as they were",
         run: |context| Box::pin(admin::run(context)),
+    },
+    Scenario {
+        name: "ingress",
+        promises: "P3 P13",
+        test: "doubtful framing, slow and broken requests, documents that are none, thousands of idle and slow connections beside healthy senders",
+        run: |context| Box::pin(ingress::run(context)),
     },
     Scenario {
         name: "signature",
