@@ -16,6 +16,7 @@ mod receiver;
 mod report;
 mod scenario;
 mod sender;
+mod wire;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,7 +75,8 @@ async fn main() -> ExitCode {
 
 /// Runs what was asked for; whether all of it held.
 async fn run(arguments: Arguments, seed: u64) -> anyhow::Result<bool> {
-    let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|n| n == name);
+    let only = arguments.only.clone();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|chosen| chosen == name);
     let chosen: Vec<_> = SCENARIOS.iter().filter(|scenario| wanted(scenario.name)).collect();
     for name in &arguments.only {
         if !SCENARIOS.iter().any(|scenario| scenario.name == name) {
@@ -86,6 +88,8 @@ async fn run(arguments: Arguments, seed: u64) -> anyhow::Result<bool> {
     let report = arguments.report.clone();
     let machine = report::machine(&std::env::temp_dir());
     println!("seed {seed}; {machine}");
+    let left_out: Vec<_> =
+        SCENARIOS.iter().map(|scenario| scenario.name).filter(|name| !wanted(name)).collect();
     let context = Context::new(arguments, seed);
     let mut lines = Vec::new();
     for scenario in chosen {
@@ -112,7 +116,7 @@ async fn run(arguments: Arguments, seed: u64) -> anyhow::Result<bool> {
         lines.push(line);
     }
     if let Some(report) = report {
-        std::fs::write(report, report::markdown(&lines, seed, &machine))?;
+        std::fs::write(report, report::markdown(&lines, &left_out, seed, &machine))?;
     }
     let held = lines.iter().filter(|line| line.shortfalls.is_empty()).count();
     println!("{held} of {} scenarios held", lines.len());

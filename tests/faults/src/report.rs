@@ -32,7 +32,7 @@ impl Line {
 }
 
 /// The report as Markdown.
-pub fn markdown(lines: &[Line], seed: u64, machine: &str) -> String {
+pub fn markdown(lines: &[Line], left_out: &[&str], seed: u64, machine: &str) -> String {
     let mut text = format!(
         "# What was proven, and what fell short\n\n\
          Written by `tests/faults/run --full`; seed {seed}; {machine}. Each scenario ends with the check of conservation\n\
@@ -46,6 +46,10 @@ pub fn markdown(lines: &[Line], seed: u64, machine: &str) -> String {
             "| `{name}` | {promises} | {test} | {count} | {result} | {seconds} |"
         ));
         text.push('\n');
+    }
+    if !left_out.is_empty() {
+        let names = left_out.join("`, `");
+        text.push_str(&format!("\nNot in this run, so nothing is claimed for them: `{names}`.\n"));
     }
     text.push_str("\n## Notes\n\n");
     for line in lines {

@@ -5,16 +5,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-
 use crate::conservation::{self, Terms};
 use crate::instance::{Instance, data};
 use crate::ledger::{Answer, Ledger};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
+use crate::wire::ask;
 
 use super::{Context, Outcome, folder};
 
@@ -298,8 +294,8 @@ fn rules(receiver: &Receiver) -> String {
 async fn table(instance: &Instance, cases: &[Case], outcome: &mut Outcome) -> anyhow::Result<u64> {
     let ours = instance.admin.to_string();
     for (name, head, body, may) in cases {
-        let request = format!("{}\r\n\r\n{body}", head.replace("{}", &ours));
-        let answer = exchange(instance.admin, request.as_bytes()).await?;
+        let request = format!("{}\r\nconnection: close\r\n\r\n{body}", head.replace("{}", &ours));
+        let answer = exchange(instance.admin, &request).await?;
         let status = answer.split(' ').nth(1).and_then(|word| word.parse::<u16>().ok());
         let held = match may {
             May::Happen => status.is_some_and(|status| (200..300).contains(&status)),
@@ -318,80 +314,80 @@ async fn table(instance: &Instance, cases: &[Case], outcome: &mut Outcome) -> an
     Ok(cases.len() as u64)
 }
 
-/// Writes a request, and reads until the other side closes or says nothing more for a while.
-async fn exchange(to: SocketAddr, request: &[u8]) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(to).await.context("the admin listener")?;
-    stream.write_all(request).await?;
-    let mut answer = Vec::new();
-    let mut piece = [0; 16 << 10];
-    while let Ok(Ok(count)) = timeout(Duration::from_secs(2), stream.read(&mut piece)).await {
-        if count == 0 {
-            break;
-        }
-        answer.extend_from_slice(&piece[..count]);
-        if whole(&answer) {
-            break;
-        }
-    }
+/// One request on a connection of its own, which the request closes.
+async fn exchange(to: SocketAddr, request: &str) -> anyhow::Result<String> {
+    let answer = ask(to, request.as_bytes(), Duration::from_secs(2)).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Whether an answer with a length is there to its end.
-fn whole(answer: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(answer);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    length.is_some_and(|length| body.len() >= length)
-}
-
-/// Event names, ids, agents, paths and methods that are new each time.
+/// Event names, ids, agents, paths and methods that are new each time: a tenth of them, so that every kind of series that
+/// such requests make is there, and then the rest.
 async fn made_up_names(
     instance: &Instance,
     ledger: &Ledger,
     names: u64,
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
-    let mut sender = Sender::new(ledger);
-    let mut first = 0;
-    for number in 0..names {
+    let mut series_after = Vec::new();
+    for (first, last) in [(0, names / 10), (names / 10, names)] {
+        let lanes: Vec<_> = (0..LANES)
+            .map(|lane| {
+                let (listen, admin) = (instance.listen, instance.admin);
+                let numbers = (first + lane..last).step_by(usize::try_from(LANES).unwrap_or(1));
+                tokio::spawn(invent(Sender::new(ledger), listen, admin, numbers))
+            })
+            .collect();
+        for lane in lanes {
+            outcome.shortfalls.extend(lane.await??.into_iter().take(5));
+        }
+        instance.drained(Duration::from_secs(60)).await?;
+        series_after.push(series(instance).await?);
+    }
+    let held = matches!(series_after[..], [first, last] if first > 0 && first == last);
+    outcome.hold(held, || {
+        format!("series after a tenth of the names and after all: {series_after:?}")
+    });
+    outcome.notes.push(format!("{} series of metrics, before and after", series_after[0]));
+    Ok(())
+}
+
+/// Connections that send names.
+const LANES: u64 = 8;
+
+async fn invent(
+    mut sender: Sender,
+    listen: SocketAddr,
+    admin: SocketAddr,
+    numbers: impl Iterator<Item = u64>,
+) -> anyhow::Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for number in numbers {
         let body = format!(
             r#"{{"event":"made_up_{number}","call":{{"call_id":"id_{number}","agent_id":"agent_{number}","metadata":{{"key_{number}":"value_{number}"}}}}}}"#
         );
-        let answer = sender.post(instance.listen, "/webhook", "", body.as_bytes()).await;
-        outcome.hold(matches!(answer, Answer::Stored { .. }), || {
-            format!("event {number}: {answer:?}")
-        });
+        let answer = sender.post(listen, "/webhook", "", body.as_bytes()).await;
+        if !matches!(answer, Answer::Stored { .. }) {
+            wrong.push(format!("event {number}: {answer:?}"));
+        }
         if number % 100 == 0 {
             for request in [
-                format!("MADE{number} /webhook HTTP/1.1\r\nhost: x\r\n\r\n"),
+                format!("MADE{number} /webhook HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
                 format!(
-                    "POST /made/up/{number} HTTP/1.1\r\nhost: x{number}\r\nuser-agent: {number}\r\ncontent-length: 0\r\n\r\n"
+                    "POST /made/up/{number} HTTP/1.1\r\nhost: x{number}\r\nuser-agent: {number}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
                 ),
             ] {
-                exchange(instance.listen, request.as_bytes()).await?;
+                exchange(listen, &request).await?;
             }
             exchange(
-                instance.admin,
-                format!("GET /made/up/{number} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes(),
+                admin,
+                &format!(
+                    "GET /made/up/{number} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+                ),
             )
             .await?;
         }
-        if number == names / 10 {
-            // Every kind of series that such requests make is there by now.
-            instance.drained(Duration::from_secs(60)).await?;
-            first = series(instance).await?;
-        }
     }
-    instance.drained(Duration::from_secs(60)).await?;
-    let last = series(instance).await?;
-    outcome.hold(first > 0 && last == first, || {
-        format!("{first} series after a tenth of the names, {last} after all")
-    });
-    outcome.notes.push(format!("{last} series of metrics before and after"));
-    Ok(())
+    Ok(wrong)
 }
 
 async fn series(instance: &Instance) -> anyhow::Result<usize> {

@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::conservation::{self, Terms};
 use crate::instance::{Instance, data};
 use crate::ledger::{Answer, Ledger};
 use crate::receiver::Receiver;
 use crate::sender::{Sender, event, now_millis, sign};
+use crate::wire::{ask, read, statuses};
 
 use super::{Context, Outcome, folder};
 
@@ -120,31 +120,6 @@ async fn framing(to: SocketAddr, outcome: &mut Outcome) -> anyhow::Result<usize>
         }
     }
     Ok(sent)
-}
-
-/// Writes, and reads until the other side closes or is silent for `patience`.
-async fn ask(to: SocketAddr, request: &[u8], patience: Duration) -> anyhow::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect(to).await?;
-    // The other side may refuse before it has read everything.
-    drop(stream.write_all(request).await);
-    Ok(read(&mut stream, patience).await)
-}
-
-async fn read(stream: &mut TcpStream, patience: Duration) -> Vec<u8> {
-    let (mut answer, mut piece) = (Vec::new(), [0; 16 << 10]);
-    while let Ok(Ok(count @ 1..)) = timeout(patience, stream.read(&mut piece)).await {
-        answer.extend_from_slice(&piece[..count]);
-    }
-    answer
-}
-
-/// The statuses of the answers in what was read.
-fn statuses(answer: &[u8]) -> Vec<u16> {
-    let text = String::from_utf8_lossy(answer);
-    text.split("HTTP/1.1 ")
-        .skip(1)
-        .filter_map(|rest| rest.split(' ').next()?.parse().ok())
-        .collect()
 }
 
 /// Requests with one right answer: name, bytes, statuses that are right. Empty stands for a closed connection.
@@ -293,6 +268,7 @@ async fn flood(context: &Context, outcome: &mut Outcome) -> anyhow::Result<()> {
     let folder = folder(&rules(&receiver, idle + slow + 100))?;
     let instance = context.launch("ingress", folder.path()).start().await?;
     let to = instance.listen;
+    let (alone, _) = healthy(&instance, &ledger, (0, context.pick(1_000, 10_000)), outcome).await;
     let mut resting = Vec::new();
     for _ in 0..idle {
         let mut stream = TcpStream::connect(to).await?;
@@ -301,28 +277,17 @@ async fn flood(context: &Context, outcome: &mut Outcome) -> anyhow::Result<()> {
     }
     let dripping: Vec<_> =
         (0..slow).map(|number| tokio::spawn(drip(to, number % 2 == 0))).collect();
-    let mut sender = Sender::new(&ledger);
-    let (mut times, mut peak) = (Vec::new(), 0);
-    for number in 0..context.pick(2_000, 20_000) {
-        let began = Instant::now();
-        let answer = sender.post(to, "/webhook", "", &event(number)).await;
-        times.push(began.elapsed());
-        outcome.hold(matches!(answer, Answer::Stored { .. }), || {
-            format!("a healthy sender was answered {answer:?}")
-        });
-        if number % 100 == 0 {
-            peak = peak.max(instance.resident());
-        }
-    }
+    let (first, last) = context.pick((1_000, 3_000), (10_000, 30_000));
+    let (p99, peak) = healthy(&instance, &ledger, (first, last), outcome).await;
     dripping.iter().for_each(tokio::task::JoinHandle::abort);
     drop(resting);
-    times.sort_unstable();
-    let p99 = times[times.len() * 99 / 100];
-    outcome.hold(p99 <= P99, || format!("p99 of healthy senders was {p99:?}"));
+    // On a machine that is busy with something else, the same without the flood is the measure.
+    outcome.hold(p99 <= P99.max(3 * alone), || format!("p99 of healthy senders was {p99:?}"));
     outcome.hold(peak <= MEMORY, || format!("memory rose to {} MiB", peak >> 20));
     outcome.notes.push(format!(
-        "{idle} idle and {slow} slow connections: p99 of a healthy sender {} ms, memory at most {} MiB",
+        "{idle} idle and {slow} slow connections: p99 of a healthy sender {} ms (without them {} ms), memory at most {} MiB",
         p99.as_millis(),
+        alone.as_millis(),
         peak >> 20
     ));
     outcome.hold(instance.drained(Duration::from_secs(30)).await?, || {
@@ -333,6 +298,30 @@ async fn flood(context: &Context, outcome: &mut Outcome) -> anyhow::Result<()> {
     let (_, faults) = conservation::check(&ledger, &data(folder.path()), &terms)?;
     outcome.shortfalls.extend(faults);
     over_the_limit(context, outcome).await
+}
+
+/// Sends the events of these numbers one after the other; the 99th percentile of the answers, and the most memory.
+async fn healthy(
+    instance: &Instance,
+    ledger: &Ledger,
+    (first, last): (u64, u64),
+    outcome: &mut Outcome,
+) -> (Duration, u64) {
+    let mut sender = Sender::new(ledger);
+    let (mut times, mut peak) = (Vec::new(), 0);
+    for number in first..last {
+        let began = Instant::now();
+        let answer = sender.post(instance.listen, "/webhook", "", &event(number)).await;
+        times.push(began.elapsed());
+        outcome.hold(matches!(answer, Answer::Stored { duplicate: false, .. }), || {
+            format!("a healthy sender was answered {answer:?}")
+        });
+        if number % 100 == 0 {
+            peak = peak.max(instance.resident());
+        }
+    }
+    times.sort_unstable();
+    (times[times.len() * 99 / 100], peak)
 }
 
 /// Beyond `limits.connections` a client is told so, or closed, and one that leaves makes room.

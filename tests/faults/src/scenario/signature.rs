@@ -13,7 +13,8 @@ use crate::conservation::{self, Terms};
 use crate::instance::{Instance, data, get};
 use crate::ledger::{Answer, Ledger};
 use crate::receiver::Receiver;
-use crate::sender::{Sender, event_of, now_millis, sign};
+use crate::sender::{PATIENCE, Sender, event_of, now_millis, sign};
+use crate::wire::{ask, statuses};
 
 use super::{Context, Outcome, folder};
 
@@ -272,10 +273,9 @@ async fn rotation(
     let other = "canary-key-of-nobody-3";
     for keys in [&[KEY][..], &[KEY, NEXT], &[NEXT, KEY], &[NEXT], &[other], &[KEY]] {
         std::fs::write(folder.join("rules.yaml"), rules(receiver, keys))?;
-        let reloaded = post(instance.admin, "/-/reload").await?;
-        outcome.hold(reloaded.starts_with("HTTP/1.1 2"), || {
-            format!("the reload was answered {reloaded}")
-        });
+        let reload = "POST /-/reload HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let reloaded = statuses(&ask(instance.admin, reload.as_bytes(), PATIENCE).await?);
+        outcome.hold(reloaded == [200], || format!("the reload was answered {reloaded:?}"));
         for key in [KEY, NEXT] {
             number += 1;
             let body = event_of(number, 1);
@@ -293,16 +293,4 @@ async fn rotation(
     let metrics = get(instance.admin, "/metrics").await?;
     outcome.hold(!metrics.contains("canary-key"), || "the metrics have a key".to_owned());
     Ok(())
-}
-
-async fn post(to: SocketAddr, path: &str) -> anyhow::Result<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(to).await?;
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
 }
