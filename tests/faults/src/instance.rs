@@ -88,22 +88,30 @@ impl Launch {
 
     /// Starts it and waits until it is ready.
     pub async fn start(&self) -> anyhow::Result<Instance> {
+        match self.start_or_end(START).await? {
+            Ok(instance) => Ok(instance),
+            Err(Ended { log, .. }) => bail!("it did not get ready (it ended): {log}"),
+        }
+    }
+
+    /// Starts it and waits until it is ready or has ended, at most `limit`.
+    pub async fn start_or_end(&self, limit: Duration) -> anyhow::Result<Result<Instance, Ended>> {
         let began = Instant::now();
         let (mut child, mut heard, reader) = self.spawn()?;
-        let waited = timeout(START, heard.wait_for(|heard| heard.ready || heard.over)).await;
+        let waited = timeout(limit, heard.wait_for(|heard| heard.ready || heard.over)).await;
         let now = waited.map(|heard| heard.map(|heard| heard.clone()));
         match now {
             Ok(Ok(Heard { listen: Some(listen), admin: Some(admin), ready: true, .. })) => {
                 let ready_after = began.elapsed();
-                Ok(Instance { child, listen, admin, ready_after, heard, reader })
+                Ok(Ok(Instance { child, listen, admin, ready_after, heard, reader }))
             }
-            other => {
+            Ok(Ok(Heard { over: true, text: log, .. })) => {
+                let status = timeout(limit, child.wait()).await;
+                Ok(Err(Ended { status: status.context("it closed its log and runs on")??, log }))
+            }
+            _ => {
                 drop(child.kill().await);
-                let said = heard.borrow().text.clone();
-                bail!(
-                    "it did not get ready ({}): {said}",
-                    if other.is_err() { "time" } else { "it ended" }
-                )
+                bail!("it did not get ready (time): {}", heard.borrow().text)
             }
         }
     }

@@ -10,6 +10,7 @@
 )]
 
 mod conservation;
+mod disk;
 mod instance;
 mod ledger;
 mod receiver;

@@ -1,12 +1,15 @@
 //! The scenarios. Each is a file; the table says what it proves and how.
 
 mod admin;
+mod disk;
 mod ingress;
 mod kill;
+mod power_loss;
 mod reload;
 mod restore;
 mod signature;
 mod sigterm;
+mod sync_audit;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -159,6 +162,24 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P1 P2",
         test: "a backup taken under load replaces a lost folder; what was answered before it began is in it and is delivered",
         run: |context| Box::pin(restore::run(context)),
+    },
+    Scenario {
+        name: "power-loss",
+        promises: "P1 P2 P5",
+        test: "states that a disk may leave, rebuilt from the real writes and syncs: lost, torn at 512 B and 4 KiB, in any order; each is recovered and held against the answers",
+        run: |context| Box::pin(power_loss::run(context)),
+    },
+    Scenario {
+        name: "sync-audit",
+        promises: "P1",
+        test: "under a tracer, no 204 begins to leave before a sync has returned that covers the commit of its event",
+        run: |context| Box::pin(sync_audit::run(context)),
+    },
+    Scenario {
+        name: "disk",
+        promises: "P1 P3 P6",
+        test: "each call on the data folder fails, once and for ever; a small disk filled and freed; a slow one; the folder taken away; limits of the process",
+        run: |context| Box::pin(disk::run(context)),
     },
 ];
 
