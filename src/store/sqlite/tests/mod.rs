@@ -2,6 +2,7 @@
 
 mod bounds;
 mod damage;
+mod model;
 mod owner;
 mod reading;
 
