@@ -36,6 +36,9 @@ pub(super) struct Draft {
     /// How often it can go through them in itself.
     rounds: usize,
     elifs: usize,
+    /// Whether something is multiplied, which repeats a list, and whether something becomes a text that no limit bounds.
+    repeats: bool,
+    joins: bool,
     /// Whether anything but text is in it.
     pub(super) has_syntax: bool,
 }
@@ -58,6 +61,12 @@ impl Draft {
         }
         if draft.elifs > ELIF_MAX || draft.nesting * draft.rounds > NESTING_MAX {
             return Err(TemplateError::new("the template is too deep or too complex"));
+        }
+        if draft.repeats && draft.joins {
+            return Err(TemplateError::new(
+                "`*` cannot stand in one template with `~` or `format`, since an event could make a text of any length \
+                 with them: write the text beside the expression, as in `{{ a * b }} points`",
+            ));
         }
         Ok(draft)
     }
@@ -111,6 +120,8 @@ impl Draft {
             return Err(TemplateError::new("an expression has more than 400 words and signs"));
         }
         self.nesting += words.iter().filter(|word| "([{|,".contains(**word)).count();
+        self.repeats |= multiplies(&words);
+        self.joins |= words.contains(&"~");
         if words.contains(&"recursive") {
             self.rounds = RECURSION_MAX;
         }
@@ -127,7 +138,9 @@ impl Draft {
             }
             self.bound.extend(bound(&words).map(str::to_owned));
         }
-        source::mentions(inner).iter().try_for_each(|mention| check_mention(*mention, autoescape))
+        let mentions = source::mentions(inner);
+        self.joins |= mentions.contains(&Mention::Filter("format"));
+        mentions.iter().try_for_each(|mention| check_mention(*mention, autoescape))
     }
 
     /// Its source as minijinja has it, and the environment that holds it under [`NAME`].
@@ -148,6 +161,13 @@ impl Draft {
         }
         Ok((self.source.into_boxed_str(), environment))
     }
+}
+
+/// Whether there is a `*` that is not half of a `**`.
+fn multiplies(words: &[&str]) -> bool {
+    words
+        .chunk_by(|left, right| left == right)
+        .any(|run| run.first() == Some(&"*") && run.len() % 2 == 1)
 }
 
 /// The names that a tag binds, and perhaps some more.

@@ -1,9 +1,9 @@
 //! Compiling and rendering one template: minijinja with our limits and escapes. The only place that runs it.
 //!
 //! What a template may cost is bounded: by minijinja's fuel (instructions, and every byte that its operators, filters and
-//! output make), by its recursion limit, and by the length of the result. One hole is left: a lazily repeated list
-//! (`[0] * 100000000`) is free until `~` or `format` turns it into text, whose length no hook of minijinja bounds.
-//! Templates come from the operator and never from an event, so the limits stand against accidents, not attacks.
+//! output make), by its recursion limit, and by the length of the result. minijinja itself leaves one hole: a list times a
+//! number is free until `~` or `format` makes a text of it, whose length no hook bounds, and list and number may both come
+//! from an event. So `draft` refuses templates that hold both.
 
 use std::sync::Arc;
 

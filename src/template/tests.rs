@@ -130,6 +130,26 @@ fn an_error_holds_nothing_of_the_payload() {
 }
 
 #[test]
+fn a_list_that_is_repeated_never_becomes_a_text() {
+    let context = call(&json!({ "list": ["long"], "times": 100_000_000, "score": 0.25 }));
+    for template in [
+        "{{ call.list * call.times ~ '' }}",
+        "{{ '%s' | format(call.list * call.times) }}",
+        "{% set all = call.list * call.times %}{{ '' ~ all }}",
+        "{% macro m(all) %}{{ all ~ '' }}{% endmacro %}{{ m(call.list * call.times) }}",
+        "{% filter format %}{{ call.list * call.times }}{% endfilter %}",
+    ] {
+        fails(template, &context, "compile: `*` cannot stand in one template with `~` or `format`");
+    }
+    fails("{{ call.list * call.times }}", &context, "");
+    fails("{{ (call.list * call.times) | join('') }}", &context, "");
+    fails("{{ (call.list * call.times) | string }}", &context, "");
+    renders("{{ call.score * 100 }} %", &context, "25.0 %");
+    renders("{{ 2 ** 3 ~ '!' }}", &context, "8!");
+    renders("{{ '2 * 3' ~ '!' }}", &context, "2 * 3!");
+}
+
+#[test]
 fn mistakes_are_found_when_the_configuration_is_read() {
     let context = call(&json!({}));
     for (template, expected) in [
