@@ -105,9 +105,18 @@ pub(super) fn address_hint(text: &str) -> Option<String> {
     }
 }
 
-/// A status, or a hundred of them.
+/// A status that an answer can be judged by, or a hundred of them: 1xx is no answer, and a 2xx is a delivery whatever is
+/// written here.
 pub(super) fn status(scalar: &Scalar) -> Option<StatusRange> {
-    let text = scalar.text();
+    any_status(&scalar.text()).filter(|range| range.first >= 300)
+}
+
+/// Whether a text is a status, of whatever kind.
+pub(super) fn is_status(text: &str) -> bool {
+    any_status(text).is_some()
+}
+
+fn any_status(text: &str) -> Option<StatusRange> {
     if let Some(hundred) = text.strip_suffix("xx") {
         let first: u16 =
             hundred.parse().ok().filter(|digit| hundred.len() == 1 && (1..=5).contains(digit))?;

@@ -67,8 +67,8 @@ fn of(shape: &Shape, defs: &mut Map<String, Value>) -> Value {
         })),
         Shape::Status => or_filled(json!({
             "anyOf": [
-                { "type": "integer", "minimum": 100, "maximum": 599 },
-                { "type": "string", "pattern": "^[1-5]([0-9][0-9]|xx)$" },
+                { "type": "integer", "minimum": 300, "maximum": 599 },
+                { "type": "string", "pattern": "^[3-5]([0-9][0-9]|xx)$" },
             ],
         })),
         Shape::Word(words) => or_filled(json!({ "enum": words })),

@@ -256,7 +256,7 @@ pub(in crate::config) fn expected(shape: &Shape) -> String {
         }
         Shape::Address => "an IP address with a port, such as 127.0.0.1:8080".to_owned(),
         Shape::Rate => "a rate such as `1/s`, `100/m` or `1/2s`".to_owned(),
-        Shape::Status => "a status from 100 to 599, or a hundred of them such as `5xx`".to_owned(),
+        Shape::Status => "a status from 300 to 599, or a hundred of them such as `5xx`".to_owned(),
         Shape::Word(words) => list_of(words.iter().copied(), "or"),
         Shape::Object(_) | Shape::Variants(_) | Shape::Entries(_) => "a map".to_owned(),
         Shape::List(..) => "a list".to_owned(),
@@ -324,6 +324,10 @@ fn hint(scalar: &Scalar, shape: &Shape) -> Option<String> {
         Shape::Flag | Shape::Number | Shape::Whole(..) | Shape::Decimal(..) if !scalar.plain => {
             Some("without the quotes it would not be a text".to_owned())
         }
+        Shape::Status if read::is_status(&text) => Some(
+            "an answer of 2xx is a delivery in any case, and 1xx is no answer: neither can be listed"
+                .to_owned(),
+        ),
         Shape::Literal => Some("if nothing is meant, write `null`".to_owned()),
         _ => None,
     }
