@@ -15,8 +15,11 @@ use super::scalar::{self, Plain};
 
 /// Deepest nesting of lists and maps.
 pub(super) const DEPTH_MAX: usize = 64;
-/// Most nodes of a file.
-pub(super) const NODES_MAX: usize = 250_000;
+/// Most nodes of a file. Each takes about 300 bytes until the file is lowered.
+pub(super) const NODES_MAX: usize = 100_000;
+/// Most of the signs `[`, `{` and `,` on one line. What begins with a bracket may turn out to be a key until its line ends, so
+/// `saphyr-parser` keeps all that follows: 1.2 MB of commas would take 250 MB before the first event.
+pub(super) const FLOW_MAX: usize = 20_000;
 /// Most nodes that all aliases together add.
 pub(super) const ALIASED_MAX: usize = 10_000;
 
@@ -32,6 +35,12 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Tree> {
             ),
             None,
         );
+        return None;
+    }
+    if let Some(at) = crowded_line(text) {
+        let hint = "write it on several lines, one value on each".to_owned();
+        let text = format!("this line has more than {FLOW_MAX} of the signs `[`, `{{` and `,`");
+        findings.error_at(Some((at, at + 1)), String::new(), text, hint);
         return None;
     }
     let mut pass = Pass::new(text, findings);
@@ -58,6 +67,19 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Tree> {
 fn is_control(c: char) -> bool {
     (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}'))
         || matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+/// Where a line has more signs of flow style than it may. It need not know what is quoted: no text has as many.
+fn crowded_line(text: &str) -> Option<usize> {
+    let mut signs = 0;
+    text.bytes().position(|byte| {
+        match byte {
+            b'\n' | b'\r' => signs = 0,
+            b'[' | b'{' | b',' => signs += 1,
+            _ => {}
+        }
+        signs > FLOW_MAX
+    })
 }
 
 /// Why the pass cannot go on.

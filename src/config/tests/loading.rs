@@ -171,7 +171,9 @@ fn places_are_lines_and_columns_in_characters() {
 
 #[test]
 fn large_and_deep_files_are_refused_quickly() {
-    let many = format!("{HEAD}rules: [{}]\n", "a,".repeat(position::NODES_MAX));
+    let many = format!("{HEAD}rules:\n{}", "  - a\n".repeat(position::NODES_MAX));
+    // What begins with a bracket may be a key until its line ends, and is kept till then.
+    let wide = format!("{HEAD}rules: [{}]\n", "a,".repeat(1 << 19));
     for text in [
         "[".repeat(1 << 18),
         "- ".repeat(1 << 17),
@@ -181,10 +183,17 @@ fn large_and_deep_files_are_refused_quickly() {
         "\t".repeat(1 << 18),
         "x".repeat(FILE_MAX + 1),
         many,
+        wide.clone(),
+        ",".repeat(1 << 20),
+        format!("{}x{}", "[".repeat(60), "]".repeat(60)).repeat(9_000),
     ] {
         let shown = refused(&text);
         assert!(shown.len() < 200_000, "{}", shown.len());
     }
+    let shown = refused(&wide);
+    assert!(shown.contains("this line has more than 20000 of the signs"), "{shown}");
+    let lines = wide.replace("a,", "a,\n  ");
+    assert!(refused(&lines).contains("more than 100000 values"));
 }
 
 #[test]
