@@ -124,11 +124,4 @@ impl Ledger {
     pub fn totals(&self) -> Totals {
         self.books().totals.clone()
     }
-
-    /// Deliveries, by target and id, that the target has answered 2xx at least once.
-    pub fn delivered(&self) -> usize {
-        let done =
-            |receipts: &&Vec<Receipt>| receipts.iter().any(|r| (200..300).contains(&r.status));
-        self.books().received.values().filter(done).count()
-    }
 }

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::ledger::{Ledger, Receipt, print};
-use crate::sender::{Message, read_message};
+use crate::sender::read_message;
 
 /// What a target does with a request.
 #[derive(Debug, Clone)]
@@ -40,7 +40,6 @@ pub struct Got<'a> {
     pub target: &'a str,
     pub id: &'a str,
     pub attempt: u32,
-    pub message: &'a Message,
 }
 
 type Behaviour = dyn Fn(&Got<'_>) -> Reply + Send + Sync;
@@ -101,7 +100,7 @@ async fn serve(stream: TcpStream, ledger: Ledger, behaviour: Arc<Behaviour>) {
         let id = message.header("webhook-id").unwrap_or_default().to_owned();
         let attempt =
             message.header("x-hookswitch-attempt").and_then(|n| n.parse().ok()).unwrap_or(0);
-        let reply = behaviour(&Got { target: &target, id: &id, attempt, message: &message });
+        let reply = behaviour(&Got { target: &target, id: &id, attempt });
         // Written down before the answer leaves: a kill in between must not make us forget it.
         let receipt = Receipt { print: print(&message.body), attempt, status: reply.status() };
         ledger.received(&target, &id, receipt);

@@ -7,6 +7,7 @@ mod kill;
 mod power_loss;
 mod reload;
 mod restore;
+mod retry;
 mod signature;
 mod sigterm;
 mod sync_audit;
@@ -156,6 +157,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P11",
         test: "signed requests changed at random and by a table, over HTTP, against a reading of our own; keys rotated; a replay after SIGKILL",
         run: |context| Box::pin(signature::run(context)),
+    },
+    Scenario {
+        name: "retry",
+        promises: "P2 P8",
+        test: "targets that ask for time with 429 and 503, and one that closes connections as they are used again",
+        run: |context| Box::pin(retry::run(context)),
     },
     Scenario {
         name: "restore",
