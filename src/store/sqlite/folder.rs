@@ -4,6 +4,10 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use crate::fault::{self, Plant};
 
@@ -12,6 +16,8 @@ use super::schema::{self, APPLICATION_ID, FORMAT};
 /// The database's name in the folder. SQLite adds `-wal` and `-shm` for its own.
 pub(super) const DATABASE: &str = "hookswitch.db";
 const LOCK: &str = "hookswitch.lock";
+/// An owner has written its number this long after it took the lock. Who is turned away is told within a second.
+const NAMED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Why a store cannot be opened. Each text names the thing and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -188,10 +194,7 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
     match if fault::planted(Plant::NoLock) { Ok(()) } else { file.try_lock() } {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let read = Read::by_ref(&mut file).take(32).read_to_string(&mut text);
-            let owner = read.ok().and_then(|_| text.trim().parse().ok());
-            return Err(OpenError::InUse { path: folder.to_owned(), owner });
+            return Err(OpenError::InUse { path: folder.to_owned(), owner: owner(&mut file) });
         }
         Err(TryLockError::Error(source)) => {
             return Err(OpenError::NoLocks { path: folder.to_owned(), source });
@@ -205,6 +208,29 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
     };
     write().map_err(not_writable)?;
     Ok(file)
+}
+
+/// Who has the lock. An owner writes its number a moment after it took the lock; until then the file is empty, or names the
+/// one before, who may have been killed. So a number that is nobody's is looked at again for a while. In the end it is
+/// taken as it is: the owner may live in another container, whose processes have numbers of their own.
+#[expect(clippy::disallowed_methods, reason = "nothing runs yet that this could hold up")]
+fn owner(file: &mut File) -> Option<u32> {
+    let until = super::now() + NAMED_WITHIN;
+    loop {
+        let mut text = String::new();
+        let read = file.rewind().and_then(|()| file.take(32).read_to_string(&mut text));
+        let named = read.ok().and_then(|_| text.strip_suffix('\n')?.parse().ok());
+        if named.is_some_and(is_alive) || super::now() > until {
+            return named;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether there is such a process here.
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
 }
 
 /// Whether a store of a format that we know is there. Reads 72 bytes and writes nothing.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
 use super::*;
@@ -29,6 +29,38 @@ fn a_folder_has_one_owner_who_is_named() {
     assert_eq!(refused.exit_code(), 73);
     drop(first);
     drop(store.sqlite());
+}
+
+/// Found by eight processes that started at once: who came second read the file before the owner had written into it.
+#[test]
+fn an_owner_that_has_just_begun_is_named() {
+    for before in ["", "4194304\n", "12"] {
+        let store = OnDisk::default();
+        fs::create_dir(store.path()).unwrap();
+        let file = fs::File::create(store.path().join("hookswitch.lock")).unwrap();
+        file.lock().unwrap();
+        file.write_all_at(before.as_bytes(), 0).unwrap();
+        let (looked, written) = (store.path(), format!("{}\n", std::process::id()));
+        let late = std::thread::spawn(move || {
+            // The other one has opened the file when there are two descriptors of it.
+            let opened = || {
+                let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+                let links = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+                links.filter(|link| link.starts_with(&looked)).count()
+            };
+            let until = now() + Duration::from_millis(100);
+            while opened() < 2 && now() < until {
+                std::thread::yield_now();
+            }
+            file.set_len(0).unwrap();
+            file.write_all_at(written.as_bytes(), 0).unwrap();
+            file
+        });
+        let refused = refusal(&store);
+        let pid = std::process::id();
+        assert!(matches!(refused, OpenError::InUse { owner: Some(owner), .. } if owner == pid));
+        drop(late.join().unwrap());
+    }
 }
 
 #[test]
