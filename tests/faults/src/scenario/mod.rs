@@ -4,6 +4,7 @@ mod admin;
 mod disk;
 mod ingress;
 mod kill;
+mod owner;
 mod power_loss;
 mod reload;
 mod restore;
@@ -187,6 +188,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P1 P3 P6",
         test: "each call on the data folder fails, once and for ever; a small disk filled and freed; a slow one; the folder taken away; limits of the process",
         run: |context| Box::pin(disk::run(context)),
+    },
+    Scenario {
+        name: "owner",
+        promises: "P16",
+        test: "2 to 8 processes start at once on one folder whose owner was killed; one owns it, the others name it and end",
+        run: |context| Box::pin(owner::run(context)),
     },
 ];
 
