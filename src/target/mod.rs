@@ -31,7 +31,7 @@ use crate::telemetry::AttemptLabel;
 
 use scope::Scope;
 
-pub use client::{CaError, Client};
+pub use client::{CaError, Client, is_never_dialled};
 pub use http::{Body, HeaderTemplate, HttpTarget, Method};
 pub use request::{RenderFailure, Request};
 pub use sign::Sign;

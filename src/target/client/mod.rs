@@ -62,6 +62,11 @@ pub(super) struct Answer {
     pub(super) broken_off: Option<&'static str>,
 }
 
+/// Whether the host of this address is one that is never dialled, whatever a resolver says.
+pub fn is_never_dialled(origin: &str) -> bool {
+    Url::parse(origin).is_ok_and(|url| dial::check_literal(&url).is_err())
+}
+
 impl Client {
     /// A client that trusts the public authorities (webpki-roots) and those in `ca_pem`.
     pub fn new(ca_pem: Option<&[u8]>) -> Result<Self, CaError> {

@@ -16,7 +16,9 @@ use crate::delivery::{Overrides, Rate, RetryPolicy, RetryPolicyError, StatusRang
 use crate::name::TargetName;
 use crate::secret::Secret;
 use crate::signature::standard::StandardKey;
-use crate::target::{Blocks, Body, Client, HttpTarget, Kind, Method, Sign, SlackTarget, Target};
+use crate::target::{
+    Blocks, Body, Client, HttpTarget, Kind, Method, Sign, SlackTarget, Target, is_never_dialled,
+};
 use crate::template::{Autoescape, TextTemplate, UrlError, UrlTemplate};
 
 use super::json_path;
@@ -141,6 +143,12 @@ impl Lowering<'_, '_> {
             return None;
         }
         match UrlTemplate::new(&read::source(scalar)) {
+            Ok(url) if is_never_dialled(url.origin()) => {
+                let hint = "clouds give their credentials away there, so every attempt would fail; use another address".to_owned();
+                let text = "this host is a link-local address (169.254.0.0/16 or fe80::/10), which is never dialled";
+                self.findings.error_hint(node, text, hint);
+                None
+            }
             Ok(url) => Some(url),
             Err(UrlError::Template(error)) => {
                 templates::report(node, &error, Shown::No, self.findings);
