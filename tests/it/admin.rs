@@ -778,3 +778,59 @@ async fn a_smaller_store_takes_effect_at_once() {
     assert_eq!(ready["reasons"], json!(["the store is full"]));
     world.end().await;
 }
+
+const ALIVE: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+#[tokio::test]
+async fn the_65th_connection_waits_for_one_of_the_others_to_end() {
+    let world = World::new(RULES).await;
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        let mut wire = Wire::connect(world.address).await;
+        wire.send(ALIVE).await;
+        assert_eq!(wire.expect().await.status, 200);
+        open.push(wire);
+    }
+    let mut late = Wire::connect(world.address).await;
+    late.send(ALIVE).await;
+    // Time enough for it, were it let in: all the others ask once more.
+    for wire in &mut open {
+        wire.send(ALIVE).await;
+        assert_eq!(wire.expect().await.status, 200);
+    }
+    assert!(late.is_silent(), "a 65th connection is served");
+    open.pop();
+    assert_eq!(late.expect().await.status, 200);
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_after_five_minutes_however_busy_it_is() {
+    let world = World::new(RULES).await;
+    let mut wire = Wire::connect(world.address).await;
+    let opened = tokio::time::Instant::now();
+    loop {
+        wire.send(ALIVE).await;
+        let Some(answer) = wire.answer().await else { break };
+        assert_eq!(answer.status, 200);
+        assert!(opened.elapsed() <= Duration::from_secs(305), "it lives on");
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    assert!(opened.elapsed() >= Duration::from_mins(5), "it ended early");
+    world.end().await;
+}
+
+/// A client that does not read its answers holds its connection no longer than one that does.
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_answers_nobody_reads_ends_after_five_minutes_and_a_moment() {
+    const ASKED: usize = 4_000;
+    let world = World::new(RULES).await;
+    let mut wire = Wire::connect(world.address).await;
+    // Far more than the buffers between the two hold.
+    wire.send("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(ASKED)).await;
+    tokio::time::sleep(Duration::from_secs(306)).await;
+    let read = wire.read_to_end().await;
+    let whole = read.windows(15).filter(|window| window == b"HTTP/1.1 200 OK").count();
+    assert!((1..ASKED).contains(&whole), "{whole} of {ASKED} answers came");
+    world.end().await;
+}

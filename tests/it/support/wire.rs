@@ -114,6 +114,12 @@ impl Wire {
         assert!(text.ends_with("\r\n\r\n"), "{text}");
     }
 
+    /// Everything up to the end of the connection, by a close or a reset.
+    pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
+        while self.more().await {}
+        std::mem::take(&mut self.ahead)
+    }
+
     /// Waits for the end of the connection; nothing may come before it.
     pub(crate) async fn expect_end(&mut self) {
         while self.more().await {}
