@@ -93,6 +93,8 @@ pub struct Settings {
     pub retention: Duration,
     /// Most connections to the listener at once.
     pub connections: usize,
+    /// Most of them from one address.
+    pub connections_per_address: Option<usize>,
     /// Most bytes of request bodies in memory at once.
     pub body_memory: usize,
     /// How long a shutdown may take.
@@ -115,6 +117,7 @@ impl Settings {
             max_size: u64::MAX,
             retention: Duration::from_hours(1),
             connections: 1,
+            connections_per_address: None,
             body_memory: 1,
             shutdown_timeout: Duration::from_secs(8),
             drain_delay: Duration::ZERO,

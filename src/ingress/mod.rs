@@ -14,6 +14,7 @@ mod answer;
 mod body;
 mod budget;
 mod connection;
+mod crowd;
 mod handler;
 mod identity;
 mod intake;
@@ -60,7 +61,9 @@ pub struct Parts {
 pub struct Limits {
     /// For the headers of a request, from the opening of the connection or the request's first byte.
     pub head: Duration,
-    /// For its body, from the end of its headers.
+    /// For its body, from the end of its headers. This is all that slow senders are held to: a least rate would only tell them
+    /// apart sooner within these seconds, while a large body over a bad line would lose what it still gets. What a slow body
+    /// holds is one connection, and memory for the bytes that did arrive.
     pub body: Duration,
     /// How long a connection may rest between requests. Longer than what proxies and load balancers keep one for (most 60 s),
     /// because a request that they send just as we close is lost to them.

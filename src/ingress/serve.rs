@@ -20,6 +20,7 @@ use super::Parts;
 use super::answer::{Answer, Problem};
 use super::budget::Budget;
 use super::connection;
+use super::crowd::Crowd;
 use super::notice::Notices;
 use super::socket::{Progress, Socket};
 
@@ -53,6 +54,7 @@ pub(super) struct Shared {
     /// What is still open is cut.
     pub(super) cut: CancellationToken,
     connections: TaskTracker,
+    crowd: Arc<Crowd>,
     /// Events whose body is whole, whether or not their client is still there.
     pub(super) events: TaskTracker,
     refusals: Arc<Semaphore>,
@@ -83,6 +85,7 @@ impl Ingress {
             closed: CancellationToken::new(),
             cut: CancellationToken::new(),
             connections: TaskTracker::new(),
+            crowd: Arc::default(),
             events: TaskTracker::new(),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             parts,
@@ -161,12 +164,17 @@ fn is_about_one(error: &io::Error) -> bool {
 }
 
 fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
-    let limit = shared.parts.published.load().settings.connections;
-    if shared.connections.len() >= limit {
+    let settings = &shared.parts.published.load().settings;
+    if shared.connections.len() >= settings.connections {
         shared.parts.metrics.refused(Refused::Connections);
         turn_away(shared, stream);
         return;
     }
+    let Some(place) = shared.crowd.enter(peer.ip(), settings.connections_per_address) else {
+        shared.parts.metrics.refused(Refused::ConnectionsOfAddress);
+        turn_away(shared, stream);
+        return;
+    };
     // Without it small answers wait for the client's acknowledgements; that it fails says that the client is gone.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "a connection was gone before it was served");
@@ -178,7 +186,7 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
     counted.count_connections();
     let task = async move {
         serving.await;
-        drop(open);
+        drop((open, place));
         counted.count_connections();
     };
     drop(shared.parts.tasks.piece("connection", task));

@@ -96,6 +96,8 @@ impl EventResult {
 pub enum Refused {
     /// There were `limits.connections` already.
     Connections,
+    /// Its address had `limits.connections_per_address` already.
+    ConnectionsOfAddress,
     /// Its headers did not come in time.
     HeadTimeout,
     /// Its headers are larger than they may be.
@@ -112,8 +114,9 @@ pub enum Refused {
 
 impl Refused {
     /// All of them, in the order of declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Connections,
+        Self::ConnectionsOfAddress,
         Self::HeadTimeout,
         Self::HeadTooLarge,
         Self::BadHead,
@@ -126,6 +129,7 @@ impl Refused {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::ConnectionsOfAddress => "connections_of_address",
             Self::HeadTimeout => "head_timeout",
             Self::HeadTooLarge => "head_too_large",
             Self::BadHead => "bad_head",

@@ -47,6 +47,7 @@ pub(super) fn settings(
         max_size: store.value("max_size", read::size),
         retention: store.value("retention", read::duration),
         connections: count(limits.value("connections", read::whole)),
+        connections_per_address: limits.own("connections_per_address", read::whole).map(count),
         body_memory: count(limits.value("body_memory", read::size)),
         shutdown_timeout,
         drain_delay,

@@ -128,6 +128,11 @@ static LIMITS: Object = Object {
     keys: &[
         Key::new("connections", Shape::Whole(1, 65_536), "most connections at once").or("4096"),
         Key::new(
+            "connections_per_address",
+            Shape::Whole(1, 65_536),
+            "most connections at once from one address (IPv6: from one /64); leave it out behind a proxy",
+        ),
+        Key::new(
             "body_memory",
             Shape::Size(MIB, 64 * GIB),
             "most bytes of request bodies in memory at once; beyond it the answer is 503",

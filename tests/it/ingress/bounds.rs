@@ -260,3 +260,33 @@ async fn connections_over_the_limit_are_told_so() {
     })
     .await;
 }
+
+/// Only Linux lets anybody use every address of 127.0.0.0/8.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn one_address_cannot_take_the_connections_of_the_others() {
+    let yaml = format!("limits: {{ connections_per_address: 2 }}\n{}", SOURCES.trim_start());
+    let rig = Rig::with(Setup { yaml, ..Setup::default() }).await;
+    let mut greedy = vec![rig.connect().await, rig.connect().await];
+    for wire in &mut greedy {
+        wire.send(post("/webhook", "", EVENT)).await;
+        assert_eq!(wire.expect().await.status, 204);
+    }
+    let mut third = rig.connect().await;
+    third.send(post("/webhook", "", EVENT)).await;
+    assert_problem(&third.expect().await, 503, "too many connections");
+    third.finish().await.expect_end().await;
+    assert_eq!((rig.refused("connections_of_address"), rig.refused("connections")), (1, 0));
+
+    let mut other = Wire::connect_from([127, 0, 0, 2], rig.address).await;
+    other.send(post("/webhook", "", EVENT)).await;
+    assert_eq!(other.expect().await.status, 204);
+
+    greedy.pop();
+    eventually("the place is free again", || async {
+        let mut wire = rig.connect().await;
+        wire.send(post("/webhook", "", EVENT)).await;
+        wire.answer().await.filter(|answer| answer.status == 204)
+    })
+    .await;
+}

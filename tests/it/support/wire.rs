@@ -48,6 +48,15 @@ impl Wire {
         Self { stream, ahead: Vec::new() }
     }
 
+    /// From another address of this machine.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn connect_from(from: [u8; 4], address: SocketAddr) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind((from, 0).into()).expect("all of 127.0.0.0/8 is ours on Linux");
+        let stream = socket.connect(address).await.expect("somebody listens");
+        Self { stream, ahead: Vec::new() }
+    }
+
     /// Writes everything. A server that closed already is no failure: what it said can still be read.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.is_taken(bytes.as_ref()).await;
