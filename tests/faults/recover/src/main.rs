@@ -4,7 +4,7 @@
 //! of its own so that a state on which opening hangs or aborts costs this process and not the suite. For each line of
 //! standard input, `{"path": ..., "ids": [...]}`, one line is answered: why the folder was refused, or every event that is
 //! listed or was asked for by its id, with the digest of its body as the store hands it out, what is due, and whether the
-//! store then takes a new event.
+//! store then takes a new event; and how many milliseconds opening took.
 
 #![expect(clippy::disallowed_methods, reason = "a helper of the suite, outside of the program")]
 
@@ -40,9 +40,7 @@ fn main() -> std::io::Result<()> {
         let path = PathBuf::from(asked["path"].as_str().unwrap_or_default());
         let ids = asked["ids"].as_array().into_iter().flatten();
         let ids = ids.filter_map(|id| id.as_str()?.parse().ok()).collect();
-        let began = Instant::now();
-        let mut told = runtime.block_on(look(path, ids));
-        told["millis"] = json!(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let told = runtime.block_on(look(path, ids));
         writeln!(out, "{told}")?;
         out.flush()?;
     }
@@ -54,11 +52,18 @@ async fn look(folder: PathBuf, ids: Vec<EventId>) -> Value {
     let bounds = Bounds { max_size: 1 << 30, retention: Duration::from_hours(7 * 24) };
     let options =
         Options { folder, bounds, clock: Arc::new(System), metrics: Arc::new(Metrics::new()) };
-    let store = match Sqlite::open(options) {
+    let began = Instant::now();
+    let opened = Sqlite::open(options);
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let store = match opened {
         Ok(store) => store,
-        Err(error) => return json!({ "refused": error.to_string(), "exit": error.exit_code() }),
+        Err(error) => {
+            let (why, exit) = (error.to_string(), error.exit_code());
+            return json!({ "refused": why, "exit": exit, "millis": millis });
+        }
     };
-    let mut told = json!({ "events": [], "troubles": [], "probe": "", "due": {} });
+    let mut told =
+        json!({ "events": [], "troubles": [], "probe": "", "due": {}, "millis": millis });
     list(&store, &mut told).await;
     for id in ids {
         let known = told["events"].as_array().is_some_and(|all| {

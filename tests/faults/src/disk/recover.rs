@@ -19,6 +19,8 @@ use super::image::Files;
 
 /// A start that takes longer hangs.
 const WATCHDOG: Duration = Duration::from_secs(5);
+/// Opening, and reading every byte of a large store after that.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// What came of opening a state.
 #[derive(Debug)]
@@ -116,7 +118,7 @@ impl Helper {
             self.input.write_all(line.as_bytes()).await.ok()?;
             self.output.next_line().await.ok().flatten()
         };
-        match timeout(WATCHDOG, answer).await {
+        match timeout(ANSWER, answer).await {
             Err(_) => Told::Hung,
             Ok(None) => {
                 let status = timeout(WATCHDOG, self.child.wait()).await;
@@ -124,6 +126,10 @@ impl Helper {
             }
             Ok(Some(text)) => {
                 let told: Value = serde_json::from_str(&text).unwrap_or_default();
+                let opened = told["millis"].as_u64().map(Duration::from_millis);
+                if opened.is_none_or(|took| took > WATCHDOG) {
+                    return Told::Hung;
+                }
                 match told["refused"].as_str() {
                     Some(why) => {
                         Told::Refused(why.to_owned(), told["exit"].as_u64().unwrap_or_default())

@@ -1,6 +1,7 @@
 //! The scenarios. Each is a file; the table says what it proves and how.
 
 mod admin;
+mod damage;
 mod disk;
 mod ingress;
 mod kill;
@@ -188,6 +189,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P1 P3 P6",
         test: "each call on the data folder fails, once and for ever; a small disk filled and freed; a slow one; the folder taken away; limits of the process",
         run: |context| Box::pin(disk::run(context)),
+    },
+    Scenario {
+        name: "damage",
+        promises: "P5",
+        test: "files cut at every length, bits flipped, zero and garbage tails: no wrong body, no start that hangs, refusals by name, the rest recovered",
+        run: |context| Box::pin(damage::run(context)),
     },
     Scenario {
         name: "owner",
