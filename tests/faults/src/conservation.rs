@@ -27,6 +27,8 @@ pub struct Terms {
     pub unfinished: bool,
     /// The store is so small that it forgets history: what it has forgotten must have reached every target.
     pub pruned: bool,
+    /// The store is a backup: what was answered after it is not in it.
+    pub backup: bool,
     /// A target does not get the event's own bytes.
     pub rendered: bool,
     /// Whatever was sent and not answered may be missing, and bodies were sent that the ledger does not know.
@@ -139,7 +141,7 @@ fn requests(books: &Books, stored: &Stored, terms: &Terms, faults: &mut Vec<Stri
     // A request that was cut off may have been stored, or counted as a repeat, or neither.
     let (low, high) = (totals.accepted(), totals.accepted() + totals.cut);
     let found = stored.events + stored.duplicates;
-    if !(low..=high).contains(&found) && !terms.foreign && !terms.pruned {
+    if !(low..=high).contains(&found) && !terms.foreign && !terms.pruned && !terms.backup {
         faults.push(format!(
             "2xx {low} (and {} cut off), but stored {} + duplicates {}",
             totals.cut, stored.events, stored.duplicates
@@ -154,6 +156,7 @@ fn events(books: &Books, stored: &Stored, terms: &Terms, faults: &mut Vec<String
     for (print, sent) in &books.sent {
         for id in &sent.stored {
             match stored.by_id.get(id) {
+                None if terms.backup => {}
                 None if terms.pruned && reached(books, id, terms) => {}
                 None => faults.push(format!("LOST: {id} was answered 2xx and is not stored")),
                 Some((_, found, _)) if found != print => {
@@ -202,7 +205,7 @@ fn deliveries(books: &Books, stored: &Stored, terms: &Terms, faults: &mut Vec<St
     let mut repeats = 0;
     for ((target, id), receipts) in &books.received {
         let Some((_, print, planned)) = stored.by_id.get(id) else {
-            if !terms.pruned {
+            if !terms.pruned && !terms.backup {
                 faults.push(format!("{target} received {id}, which is not stored"));
             }
             continue;

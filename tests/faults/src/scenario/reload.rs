@@ -22,10 +22,9 @@ use crate::sender::{Load, event};
 use super::{Context, Outcome, folder};
 
 const TARGETS: [&str; 4] = ["t0", "t1", "t2", "t3"];
-/// Writes in a burst. With the rest after it a burst takes 550 ms: 1,000 writes a second, and a revision for each burst.
+/// Writes in a burst, which ends in a text that must come to run.
 const BURST: u64 = 551;
 const BURST_LASTS: Duration = Duration::from_millis(200);
-const CYCLE: Duration = Duration::from_millis(550);
 /// Events (short, full) before the writing begins, and the number of the first one after.
 const WARM: (u64, u64) = (6_000, 20_000);
 const FIRST: u64 = 10_000_000;
@@ -61,15 +60,15 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
             let due = start + BURST_LASTS * u32::try_from(step)? / u32::try_from(BURST)?;
             tokio::time::sleep_until(due.into()).await;
         }
-        tokio::time::sleep_until((start + CYCLE).into()).await;
+        // Quiet: now the last text must come to run, however busy the machine is.
+        outcome.hold(published(&instance, number).await?, || {
+            format!("the last text of burst {burst} does not run, 10 s later")
+        });
         if burst == bursts / 4 {
             settled = instance.resident();
         }
     }
     let took = began.elapsed();
-    outcome.hold(published(&instance, number).await?, || {
-        "the last text that was written is not the one that runs, 10 s later".to_owned()
-    });
     broken(&instance, folder.path(), &mut outcome).await?;
     let grown = instance.resident().saturating_sub(settled);
     load.stop().await;
@@ -85,7 +84,8 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     outcome.hold(stored.deliveries.len() == TARGETS.len(), || {
         "not every target got events".to_owned()
     });
-    outcome.hold(grown < GROWTH, || format!("memory grew by {} KiB", grown >> 10));
+    // The caches of the store are at their bounds only after the long form's warm-up.
+    outcome.hold(grown < GROWTH || !context.full, || format!("memory grew by {} KiB", grown >> 10));
     outcome.count =
         format!("{writes} writes, {revisions} revisions routed {} events", stored.events);
     outcome.notes.push(format!(

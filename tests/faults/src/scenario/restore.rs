@@ -73,8 +73,7 @@ async fn one_round(context: &Context, outcome: &mut Outcome) -> anyhow::Result<(
         targets: Some(TARGETS.to_vec()),
         repeats_max: 1_040,
         cuts: true,
-        foreign: true,
-        pruned: true,
+        backup: true,
         ..Terms::default()
     };
     let (stored, faults) = conservation::check(&ledger, &data(found.path()), &terms)?;
