@@ -8,6 +8,8 @@ pub mod standard;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timing;
 
 use std::time::Duration;
 
