@@ -251,13 +251,29 @@ async fn grammar(sender: &mut Sender, to: SocketAddr, outcome: &mut Outcome) -> 
             format!("{name}: answered {answer:?}")
         });
     }
+    // Nothing stands between body and time, so the digest is right for every cut between the two.
+    for moved in 1..=13 {
+        let longer = [&body[..], &time.as_bytes()[2..2 + moved]].concat();
+        let shorter = line(&format!("v={},{digest}", &time[2 + moved..]));
+        let answer = sender.post(to, "/webhook", &shorter, &longer).await;
+        outcome.hold(matches!(answer, Answer::Refused(400..=499)), || {
+            format!("{moved} digits of the time moved to the body: answered {answer:?}")
+        });
+        let at = body.len() - moved;
+        let (kept, taken) = body.split_at(at);
+        let more = format!("v={}{},{digest}", String::from_utf8_lossy(taken), &time[2..]);
+        let answer = sender.post(to, "/webhook", &line(&more), kept).await;
+        outcome.hold(matches!(answer, Answer::Refused(400..=499)), || {
+            format!("{moved} bytes of the body moved to the time: answered {answer:?}")
+        });
+    }
     // Written anew with other spaces, the document is the same and the bytes are not.
     let spaced = String::from_utf8_lossy(&body).replace("\",\"", "\", \"").into_bytes();
     let answer = sender.post(to, "/webhook", &line(&good), &spaced).await;
     outcome.hold(matches!(answer, Answer::Refused(401)), || {
         format!("written anew: answered {answer:?}")
     });
-    rows.len() + 3
+    rows.len() + 2 * 13 + 3
 }
 
 /// Each set of keys, which of the two keys it takes, and what a reload makes of it.
