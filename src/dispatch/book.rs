@@ -85,6 +85,8 @@ struct InHand {
     order_key: Option<Arc<str>>,
     /// It is to be a dead letter, which a person may reopen before word of that comes back.
     dying: bool,
+    /// The store was read while it was dying, and had it as pending.
+    doubted: bool,
 }
 
 /// A read of the store under way.
@@ -196,7 +198,7 @@ impl Book {
         let claimed = self.waiting.remove(&key)?;
         self.due_of.remove(&key.1);
         let order_key = claimed.ready.order_key.clone();
-        self.in_hand.insert(key.1, InHand { order_key, dying: false });
+        self.in_hand.insert(key.1, InHand { order_key, dying: false, doubted: false });
         Some(claimed)
     }
 
@@ -220,7 +222,8 @@ impl Book {
 
     /// The outcome of a claimed one was committed.
     pub(super) fn settled(&mut self, id: DeliveryId, ended: Ended) {
-        let Some(InHand { order_key, dying }) = self.in_hand.remove(&id) else { return };
+        let Some(InHand { order_key, dying, doubted }) = self.in_hand.remove(&id) else { return };
+        self.refresh |= doubted;
         if let Some(refill) = &mut self.refill {
             refill.settled.insert(id, dying);
         }
@@ -308,11 +311,12 @@ impl Book {
         self.seen = self.seen.max(rows.iter().map(|row| row.ready.id).max());
         for row in rows {
             let id = row.ready.id;
-            let died = refill.settled.get(&id).copied();
-            let dying = self.in_hand.get(&id).map(|claimed| claimed.dying);
-            if let Some(dead) = died.or(dying) {
-                // Read before it died, or after it was reopened? Another look tells.
-                self.refresh |= dead;
+            // Read before it died, or after it was reopened? Another look tells, but not before word of its death is here:
+            // until then it would show the same, and there would be no end of looking.
+            if let Some(died) = refill.settled.get(&id) {
+                self.refresh |= died;
+            } else if let Some(claimed) = self.in_hand.get_mut(&id) {
+                claimed.doubted |= claimed.dying;
             } else if !self.holds(id) {
                 self.take_in(row);
             }

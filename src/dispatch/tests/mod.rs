@@ -5,6 +5,7 @@ mod change;
 mod flow;
 mod harness;
 mod pacing;
+mod schedule;
 mod trouble;
 
 use std::sync::Arc;

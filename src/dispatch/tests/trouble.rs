@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::harness::*;
 use crate::delivery::{DeadReason, Outcome};
 use crate::store::memory::Memory;
+use crate::store::{DeadSelection, Store as _};
 use crate::store::{AttemptResult, DeliveryState};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -91,6 +92,28 @@ async fn events_that_cannot_be_read_for_a_while_use_up_no_attempt_nor_the_probe(
     it.until_at_rest(60 * SECOND).await;
     let attempts: Vec<u32> = it.calls()[5..].iter().map(|call| call.attempt).collect();
     assert_eq!(attempts, [1, 2, 2, 2, 2, 2], "and the least tried was the probe");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_is_not_read_again_and_again_while_a_death_waits_for_its_commit() {
+    let mut it = Harness::start(&[spec("crm")]).await;
+    it.store.settle_after.store(10_000, Ordering::SeqCst);
+    it.plan(|call| if call.event == 1 { REFUSES } else { OK });
+    it.send(&[("crm", None)]).await;
+    it.pass(SECOND).await;
+    let before = it.store.refills.load(Ordering::SeqCst);
+    it.dispatch.wake(None);
+    // The store still has it as pending, and will for nine seconds.
+    it.pass(5 * SECOND).await;
+    let reads = it.store.refills.load(Ordering::SeqCst) - before;
+    assert!(reads <= 2, "{reads} reads for one wake");
+    it.pass(5 * SECOND).await;
+    assert_eq!(it.counts().await, (0, 1, 0));
+    // One more look tells that it stays dead; who reopens it now is heard at once.
+    it.store.inner.reopen(DeadSelection::default(), it.now()).await.expect("it reopens");
+    it.plan(|_| OK);
+    it.dispatch.wake(None);
+    it.until(30 * SECOND, async || it.counts().await == (1, 0, 0)).await;
 }
 
 #[tokio::test(start_paused = true)]
