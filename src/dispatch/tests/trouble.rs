@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::harness::*;
 use crate::delivery::{DeadReason, Outcome};
 use crate::store::memory::Memory;
-use crate::store::{DeadSelection, Store as _};
 use crate::store::{AttemptResult, DeliveryState};
+use crate::store::{DeadSelection, Store as _};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TEN_YEARS: i64 = 10 * 365 * 86_400_000;
@@ -153,6 +153,21 @@ async fn a_clock_that_jumps_parks_nothing_for_years() {
     let it = Harness::over(memory.reopened(), &[spec("crm")], 256 << 20).await;
     it.until_at_rest(2 * 3600 * SECOND).await;
     assert_eq!(it.counts().await, (3, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrived_under_a_clock_that_was_ahead_goes_at_once_one_after_the_other() {
+    let memory = Memory::new();
+    let mut before = Harness::over(memory.clone(), &[], 256 << 20).await;
+    before.wall.moved.store(TEN_YEARS, Ordering::SeqCst);
+    for _ in 0..20 {
+        before.store_only(&[("crm", Some("k"))]).await;
+    }
+    before.dispatch.drain(tokio::time::Instant::now() + SECOND).await;
+    // The next run's clock is right. Each used to wait for an hour, and only then the next one of the key began to.
+    let it = Harness::over(memory.reopened(), &[spec("crm")], 256 << 20).await;
+    it.until_at_rest(SECOND).await;
+    assert_eq!(it.called("crm"), (1..=20).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

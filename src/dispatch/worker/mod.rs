@@ -264,7 +264,8 @@ impl Worker {
 }
 
 /// Turns wall-clock due times into times on the clock that does not jump: once, when a delivery comes in, and never
-/// farther away than any wait can be.
+/// farther away than any wait can be. One that was never tried waits for nothing: if its time is to come, the clock was
+/// ahead when it arrived.
 #[derive(Debug, Clone, Copy)]
 struct Times {
     now: Instant,
@@ -274,7 +275,11 @@ struct Times {
 
 impl Times {
     fn waiting(&self, ready: Ready, fresh: Option<Fresh>) -> Waiting {
-        let due = self.now + ready.due.since(self.wall).min(self.longest);
+        let wait = match ready.attempts {
+            0 => Duration::ZERO,
+            _ => ready.due.since(self.wall).min(self.longest),
+        };
+        let due = self.now + wait;
         Waiting { ready, fresh, due }
     }
 }
