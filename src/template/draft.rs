@@ -36,11 +36,18 @@ pub(super) struct Draft {
     /// How often it can go through them in itself.
     rounds: usize,
     elifs: usize,
-    /// Whether something is multiplied, which repeats a list, and whether something becomes a text that no limit bounds.
-    repeats: bool,
-    joins: bool,
+    amplifier: Amplifier,
     /// Whether anything but text is in it.
     pub(super) has_syntax: bool,
+}
+
+/// What an event could make a text of any length with, if both are there.
+#[derive(Default)]
+struct Amplifier {
+    /// Something is multiplied, which repeats a list.
+    repeats: bool,
+    /// Something becomes a text that no limit bounds.
+    joins: bool,
 }
 
 impl Draft {
@@ -62,7 +69,7 @@ impl Draft {
         if draft.elifs > ELIF_MAX || draft.nesting * draft.rounds > NESTING_MAX {
             return Err(TemplateError::new("the template is too deep or too complex"));
         }
-        if draft.repeats && draft.joins {
+        if draft.amplifier.repeats && draft.amplifier.joins {
             return Err(TemplateError::new(
                 "`*` cannot stand in one template with `~` or `format`, since an event could make a text of any length \
                  with them: write the text beside the expression, as in `{{ a * b }} points`",
@@ -120,8 +127,8 @@ impl Draft {
             return Err(TemplateError::new("an expression has more than 400 words and signs"));
         }
         self.nesting += words.iter().filter(|word| "([{|,".contains(**word)).count();
-        self.repeats |= multiplies(&words);
-        self.joins |= words.contains(&"~");
+        self.amplifier.repeats |= multiplies(&words);
+        self.amplifier.joins |= words.contains(&"~");
         if words.contains(&"recursive") {
             self.rounds = RECURSION_MAX;
         }
@@ -139,7 +146,7 @@ impl Draft {
             self.bound.extend(bound(&words).map(str::to_owned));
         }
         let mentions = source::mentions(inner);
-        self.joins |= mentions.contains(&Mention::Filter("format"));
+        self.amplifier.joins |= mentions.contains(&Mention::Filter("format"));
         mentions.iter().try_for_each(|mention| check_mention(*mention, autoescape))
     }
 

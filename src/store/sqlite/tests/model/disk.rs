@@ -24,7 +24,7 @@ pub(super) struct Log {
 }
 
 /// The length of a log's header: where the first commit begins.
-pub(super) const HEADER: u64 = 32;
+pub(super) const HEADER: usize = 32;
 const FRAME: usize = 24;
 
 impl Log {
@@ -32,7 +32,7 @@ impl Log {
     pub(super) fn read(folder: &Path) -> Self {
         let bytes = fs::read(folder.join("hookswitch.db-wal")).unwrap_or_default();
         let mut log = Self { salt: [0; 8], commits: Vec::new() };
-        let Some(header) = bytes.first_chunk::<{ HEADER as usize }>() else { return log };
+        let Some(header) = bytes.first_chunk::<HEADER>() else { return log };
         let big = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
         log.salt.copy_from_slice(&header[16..24]);
         let frame = FRAME + usize::try_from(big(8)).unwrap();
@@ -49,7 +49,7 @@ impl Log {
 
     /// Where its last commit ends.
     pub(super) fn end(&self) -> u64 {
-        self.commits.last().copied().unwrap_or(HEADER)
+        self.commits.last().copied().unwrap_or(HEADER as u64)
     }
 
     /// Whether this one began anew after `earlier` was read.
@@ -79,7 +79,9 @@ pub(super) fn crash(from: &Path, to: &Path, cut: Option<(u64, Tail)>) {
             Tail::Cut => {}
             Tail::Zeros => log.resize(cut + lost, 0),
             Tail::Garbage(seed) => {
-                log.extend((0..lost).map(|at| seed.wrapping_add((at as u8).wrapping_mul(31)) | 1));
+                let noise =
+                    (0..=u8::MAX).cycle().map(|at| seed.wrapping_add(at.wrapping_mul(31)) | 1);
+                log.extend(noise.take(lost));
             }
         }
     }

@@ -209,7 +209,7 @@ impl<const DISK: bool> StateMachineTest for Machine<DISK> {
 /// A folder in memory if there is one: a crash here is made of bytes, so nothing depends on the disk's own syncing.
 fn on_disk(bounds: Bounds) -> OnDisk {
     let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
-    OnDisk { bounds, folder, ..OnDisk::default() }
+    OnDisk { folder, bounds, ..OnDisk::default() }
 }
 
 impl Subject {
@@ -275,7 +275,7 @@ impl Subject {
             let log = Log::read(&path);
             if log.is_newer(&before) && number == 1 {
                 // It was moved whole, and has begun anew: what was before is in the database.
-                ends[0] = disk::HEADER;
+                ends[0] = disk::HEADER as u64;
             }
             ends.push(log.end().max(*ends.last().expect("it has one")));
             if number == synced {
@@ -308,13 +308,12 @@ async fn run(store: &dyn Store, before: &Ledger, action: &Action) -> String {
                 .collect();
             let mut said = String::new();
             for pending in pending {
-                match done(pending).await.fate {
-                    Fate::Stored(_) => said.push_str("stored; "),
-                    Fate::Duplicate { of } => {
-                        write!(said, "duplicate of {}; ", number(of)).unwrap()
-                    }
-                    Fate::Revised { of } => write!(said, "revised {}; ", number(of)).unwrap(),
-                }
+                let fate = match done(pending).await.fate {
+                    Fate::Stored(_) => "stored".to_owned(),
+                    Fate::Duplicate { of } => format!("duplicate of {}", number(of)),
+                    Fate::Revised { of } => format!("revised {}", number(of)),
+                };
+                said.extend([&fate, "; "]);
             }
             said
         }
@@ -341,10 +340,8 @@ async fn run(store: &dyn Store, before: &Ledger, action: &Action) -> String {
             };
             done(store.bury(bury)).await.to_string()
         }
+        Action::Replay { .. } if before.events.is_empty() => "nothing".to_owned(),
         Action::Replay { pick, target: name, key } => {
-            if before.events.is_empty() {
-                return "nothing".to_owned();
-            }
             let event = &before.events[pick % before.events.len()];
             let replay = Replay {
                 event: id(event.number, event.at),
