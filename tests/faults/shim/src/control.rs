@@ -53,9 +53,11 @@ fn numbers() -> Option<&'static Numbers> {
         // long as the numbers, which the driver made sure of.
         unsafe {
             let fd = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), libc::O_RDWR);
-            let both = libc::PROT_READ | libc::PROT_WRITE;
-            let shared = libc::MAP_SHARED;
-            let at = libc::syscall(libc::SYS_mmap, 0, size, both, shared, fd, 0);
+            // `mmap` takes whole registers, so every number is as wide as one.
+            let both = libc::c_long::from(libc::PROT_READ | libc::PROT_WRITE);
+            let shared = libc::c_long::from(libc::MAP_SHARED);
+            let none: libc::c_long = 0;
+            let at = libc::syscall(libc::SYS_mmap, none, size, both, shared, fd, none);
             (fd >= 0 && at > 0).then(|| &*(at as *const Numbers))
         }
     })

@@ -275,7 +275,8 @@ fn map(fd: c_int, arguments: (*mut c_void, size_t, c_int, c_int), at: off_t) -> 
         fail(errno);
         return libc::MAP_FAILED;
     }
-    // SAFETY: as called.
+    let [protection, flags, fd] = [protection, flags, fd].map(libc::c_long::from);
+    // SAFETY: as called. The kernel takes whole registers here, so every number is as wide as one.
     unsafe { libc::syscall(libc::SYS_mmap, to, length, protection, flags, fd, at) as *mut c_void }
 }
 
@@ -385,6 +386,6 @@ pub unsafe extern "C" fn writev(fd: c_int, parts: *const libc::iovec, count: c_i
     // SAFETY: as called. No file of the folder is written this way: neither SQLite nor the program does.
     unsafe {
         reply::leaving_in(parts, count as usize);
-        libc::syscall(libc::SYS_writev, fd, parts, count) as ssize_t
+        libc::syscall(libc::SYS_writev, fd, parts, libc::c_long::from(count)) as ssize_t
     }
 }
