@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::ledger::{Ledger, Receipt, print};
-use crate::sender::read_message;
+use crate::sender::{Message, read_message};
 
 /// What a target does with a request.
 #[derive(Debug, Clone)]
@@ -40,9 +40,11 @@ pub struct Got<'a> {
     pub target: &'a str,
     pub id: &'a str,
     pub attempt: u32,
+    pub message: &'a Message,
 }
 
-type Behaviour = dyn Fn(&Got<'_>) -> Reply + Send + Sync;
+/// Chooses the answer; the number counts the requests that came before on the same connection.
+type Behaviour = dyn Fn(&Got<'_>, u64) -> Reply + Send + Sync;
 
 /// The listener. It ends when this is dropped.
 #[derive(Debug)]
@@ -67,6 +69,14 @@ impl Receiver {
     pub async fn start(
         ledger: &Ledger,
         behaviour: impl Fn(&Got<'_>) -> Reply + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        Self::start_by_turn(ledger, move |got, _| behaviour(got)).await
+    }
+
+    /// The same, and it is told how many requests came before on the same connection.
+    pub async fn start_by_turn(
+        ledger: &Ledger,
+        behaviour: impl Fn(&Got<'_>, u64) -> Reply + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("a port for the targets")?;
         let address = listener.local_addr()?;
@@ -94,13 +104,15 @@ impl Receiver {
 async fn serve(stream: TcpStream, ledger: Ledger, behaviour: Arc<Behaviour>) {
     drop(stream.set_nodelay(true));
     let mut stream = BufReader::new(stream);
+    let mut turn = 0;
     while let Some(message) = read_message(&mut stream).await {
         let path = message.head.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
         let target = path.split(['/', '?']).next().unwrap_or_default().to_owned();
         let id = message.header("webhook-id").unwrap_or_default().to_owned();
         let attempt =
             message.header("x-hookswitch-attempt").and_then(|n| n.parse().ok()).unwrap_or(0);
-        let reply = behaviour(&Got { target: &target, id: &id, attempt });
+        let reply = behaviour(&Got { target: &target, id: &id, attempt, message: &message }, turn);
+        turn += 1;
         // Written down before the answer leaves: a kill in between must not make us forget it.
         let receipt = Receipt { print: print(&message.body), attempt, status: reply.status() };
         ledger.received(&target, &id, receipt);

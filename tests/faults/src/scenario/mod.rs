@@ -13,6 +13,7 @@ mod retry;
 mod signature;
 mod sigterm;
 mod sync_audit;
+mod targets;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -165,6 +166,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P2 P8",
         test: "targets that ask for time with 429 and 503, and one that closes connections as they are used again",
         run: |context| Box::pin(retry::run(context)),
+    },
+    Scenario {
+        name: "targets",
+        promises: "P7 P8 P13",
+        test: "over a hundred hostile targets, each with what must come of its delivery; one good target among bad ones keeps its latency, and so does the ingress",
+        run: |context| Box::pin(targets::run(context)),
     },
     Scenario {
         name: "restore",
