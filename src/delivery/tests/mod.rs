@@ -4,6 +4,7 @@ mod circuit;
 mod pace;
 mod reply;
 mod retry;
+mod retry_after_forms;
 mod simulation;
 
 use std::time::Duration;
