@@ -138,12 +138,12 @@ impl Root {
             "received_at" => Some(Value::from(self.received_at.as_str())),
             "rules" => Some(self.rules.iter().map(RuleName::as_str).collect()),
             _ => {
-                let payload = Arc::new(Node::root(Arc::clone(&self.document)));
-                let below = |at, key: &&str| Arc::new(Node::below(at, Step::Key((*key).into())));
+                let payload = Node::root(Arc::clone(&self.document));
+                let below = |at: Node, key: &&str| at.below(Step::Key((*key).into()));
                 let node = self.way(name)?.iter().fold(payload, below);
                 let is_object = name == "payload" || node.json().is_some_and(Json::is_object);
-                let none = || Arc::new(Node::root(Arc::new(Json::Object(Map::new()))));
-                Some(Value::from_dyn_object(if is_object { node } else { none() }))
+                let none = || Node::root(Arc::new(Json::Object(Map::new())));
+                Some(Value::from_object(if is_object { node } else { none() }))
             }
         }
     }
@@ -171,46 +171,40 @@ impl Object for Root {
 }
 
 /// A value inside a document, looked at in place. Its children are made once: a template that asks for the same long text
-/// a thousand times copies it once.
+/// a thousand times copies it once. It knows its way from the root and not its parent: a parent that keeps its children and
+/// is kept by them would never be let go of, nor would the document.
 pub(super) struct Node {
-    place: Place,
+    document: Arc<Json>,
+    way: Box<[Step]>,
     keys: Mutex<HashMap<Box<str>, Value>>,
     items: Mutex<HashMap<usize, Value>>,
 }
 
-enum Place {
-    Root(Arc<Json>),
-    Below(Arc<Node>, Step),
-}
-
 impl Node {
     fn root(document: Arc<Json>) -> Self {
-        Self { place: Place::Root(document), keys: Mutex::default(), items: Mutex::default() }
+        Self { document, way: Box::default(), keys: Mutex::default(), items: Mutex::default() }
     }
 
-    fn below(parent: Arc<Self>, step: Step) -> Self {
-        let place = Place::Below(parent, step);
-        Self { place, keys: Mutex::default(), items: Mutex::default() }
+    fn below(&self, step: Step) -> Self {
+        let way = self.way.iter().cloned().chain([step]).collect();
+        Self { way, ..Self::root(Arc::clone(&self.document)) }
     }
 
     /// What stands there.
     pub(super) fn json(&self) -> Option<&Json> {
-        match &self.place {
-            Place::Root(document) => Some(document),
-            Place::Below(parent, Step::Key(key)) => parent.json()?.get(&**key),
-            Place::Below(parent, Step::Index(index)) => parent.json()?.get(*index),
-        }
+        self.way.iter().try_fold(&*self.document, |at, step| match step {
+            Step::Key(key) => at.get(&**key),
+            Step::Index(index) => at.get(*index),
+        })
     }
 
-    fn child(self: &Arc<Self>, step: Step, json: &Json) -> Value {
+    fn child(&self, step: Step, json: &Json) -> Value {
         match json {
             Json::Null => Value::from(()),
             Json::Bool(flag) => Value::from(*flag),
             Json::Number(number) => from_number(number),
             Json::String(text) => Value::from(text.as_str()),
-            Json::Array(_) | Json::Object(_) => {
-                Value::from_object(Self::below(Arc::clone(self), step))
-            }
+            Json::Array(_) | Json::Object(_) => Value::from_object(self.below(step)),
         }
     }
 }

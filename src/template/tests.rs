@@ -11,9 +11,9 @@ use crate::secret::Secret;
 
 const CANARY: &str = "payload_canary";
 
-fn context(payload: &str) -> Context {
+fn envelope() -> Envelope {
     let at = Timestamp::from_millis(1_772_553_700_123);
-    let envelope = Envelope {
+    Envelope {
         id: EventId::new(at, [7; 10]),
         source: SourceName::new("retell").unwrap(),
         received_at: at,
@@ -22,9 +22,12 @@ fn context(payload: &str) -> Context {
         agent_id: Some("agent_1".to_owned()),
         subject: None,
         request: RequestParts::default(),
-    };
+    }
+}
+
+fn context(payload: &str) -> Context {
     let rules = [RuleName::new("first").unwrap(), RuleName::new("second").unwrap()];
-    Context::of(&envelope, Arc::new(serde_json::from_str(payload).unwrap()), &rules)
+    Context::of(&envelope(), Arc::new(serde_json::from_str(payload).unwrap()), &rules)
 }
 
 fn call(call: &Json) -> Context {
@@ -127,6 +130,24 @@ fn an_error_holds_nothing_of_the_payload() {
     fails("{{ call.text() }}", &context, "cannot be done");
     fails("{% for a, b in call.text %}{% endfor %}", &context, "at `");
     fails("{{ call.big * 10 }}", &context, "not finite");
+}
+
+#[test]
+fn nothing_of_an_event_is_kept_once_it_is_rendered() {
+    let payload =
+        json!({ "call": { "a": { "b": { "text": "long" } }, "list": [[1], { "x": [2] }] } });
+    let document = Arc::new(payload);
+    let context = Context::of(&envelope(), Arc::clone(&document), &[]);
+    for template in [
+        "{{ call.a.b.text }} {{ call.list[1].x }} {{ call.list * 2 }}",
+        "{% for part in call.list %}{{ part }}{% endfor %}{{ payload | tojson }}",
+        "{{ call.a.b.nope }}",
+        "{% set x = call.a %}{{ x.b.text }}{{ [x, x.b] }}",
+    ] {
+        drop(text_of(template, Autoescape::None, &context));
+    }
+    drop(context);
+    assert_eq!(Arc::strong_count(&document), 1, "the document is let go of");
 }
 
 #[test]
