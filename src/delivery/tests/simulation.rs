@@ -163,7 +163,7 @@ impl World {
         self.starts.push_back(self.now);
         if self.starts.len() > 5 {
             let first = self.starts.pop_front().expect("there are six");
-            assert!(self.now - first >= Duration::from_millis(200), "five a second, from five");
+            assert!(self.now >= first + Duration::from_millis(200), "five a second, from five");
         }
         assert!(self.now >= self.pause, "the target wanted quiet");
         let Item { fate, state, asked } = &mut self.items[item];
