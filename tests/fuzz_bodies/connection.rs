@@ -6,11 +6,11 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hookswitch::clock::{Clock, Manual};
-use hookswitch::config::Published;
+use hookswitch::config::{Published, Snapshot};
 use hookswitch::delivery::Outcome;
 use hookswitch::dispatch::{self, Courier, Dispatch};
 use hookswitch::event::Event;
@@ -57,7 +57,9 @@ pub fn check(data: &[u8]) {
 async fn converse(sent: &[u8], piece: usize) -> (Memory, Vec<u8>) {
     let memory = Memory::new();
     let tasks = Tasks::new();
-    let published = Published::new(Arc::new(snapshot(RULES)));
+    static SNAPSHOT: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    let configuration = SNAPSHOT.get_or_init(|| Arc::new(snapshot(RULES)));
+    let published = Published::new(Arc::clone(configuration));
     let clock: Arc<dyn Clock> = Arc::new(Manual::new(NOW));
     let metrics = Arc::new(Metrics::new());
     let store: Arc<dyn Store> = Arc::new(memory.clone());

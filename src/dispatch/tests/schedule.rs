@@ -3,7 +3,7 @@
 //! beside a neighbour that hangs, nothing goes twice, and once the faults stop everything ends.
 //!
 //! Dispatch is made of tasks and timers on tokio, so schedules are made by moving its paused clock and not by a scheduler of
-//! threads, which would need another runtime under all of it. `HOOKSWITCH_FULL=1` runs 300 times as many seeds.
+//! threads, which would need another runtime under all of it. `HOOKSWITCH_FULL=1` runs 100 times as many seeds.
 
 #![expect(clippy::print_stdout, reason = "what was measured is told")]
 
@@ -274,7 +274,7 @@ async fn once(it: &Harness, sent: &Sent) {
 
 async fn seeds(what: &str, jumps: bool) {
     let full = std::env::var_os("HOOKSWITCH_FULL").is_some();
-    let seeds = if full { SEEDS * 300 } else { SEEDS };
+    let seeds = if full { SEEDS * 100 } else { SEEDS };
     let (mut deliveries, mut virtually) = (0, Duration::ZERO);
     for seed in 0..seeds {
         println!("seed {seed}");

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use hookswitch::clock::{Clock, Timestamp};
 use serde_json::Value;
 
 use crate::support::{Rig, SOURCES, Setup, Wire, eventually, fixture, post};
@@ -101,7 +102,7 @@ async fn every_signature_vector_is_answered_as_it_says() {
             continue;
         }
         let at = vector["now_ms"].as_i64().unwrap();
-        rig.clock.set(hookswitch::clock::Timestamp::from_millis(at));
+        rig.clock.set(Timestamp::from_millis(at));
         let request = post("/signed", &format!("x-retell-signature: {header}\r\n"), &body);
         let status = rig.ask(request).await.status;
         let valid = vector["valid"].as_bool().unwrap();
@@ -219,4 +220,39 @@ rules:
     rig.ask(post("/webhook?tenant=acme%20corp", "", br#"{"event":"c"}"#)).await;
     assert_eq!(rig.results("open", "routed"), 1);
     assert_eq!(rig.results("open", "unrouted"), 2);
+}
+
+/// The window of a signature goes both ways, and what was seen once stays seen, wherever the wall clock goes.
+#[tokio::test]
+async fn a_clock_that_moves_neither_opens_the_door_nor_doubles_an_event() {
+    let rig = Rig::start().await;
+    let begun = rig.clock.now();
+    let first = signed(&rig, KEY, EVENT);
+    assert_eq!(rig.ask(&first).await.status, 204);
+    let (hour, year) = (Duration::from_hours(1), Duration::from_hours(24 * 365));
+    let moves = [
+        begun.plus(hour),
+        begun.minus(hour),
+        begun.plus(40 * year),
+        begun.minus(year),
+        Timestamp::from_millis(0),
+        Timestamp::from_millis(-1),
+    ];
+    for moved in moves {
+        rig.clock.set(moved);
+        assert_eq!(rig.ask(&first).await.status, 401, "{moved}: an old signature stays old");
+    }
+    // Freshly signed after a step back, it is the same event all the same.
+    for moved in [begun.minus(hour), begun.minus(year), begun] {
+        rig.clock.set(moved);
+        let answer = rig.ask(signed(&rig, KEY, EVENT)).await;
+        assert_eq!(answer.status, 204, "{moved}");
+        assert_eq!(answer.header("x-hookswitch-duplicate"), Some("true"), "{moved}");
+    }
+    assert_eq!(rig.events().await.len(), 1);
+    // Only when its window has passed it is a new one.
+    rig.clock.set(begun.plus(hour));
+    let answer = rig.ask(signed(&rig, KEY, EVENT)).await;
+    assert_eq!((answer.status, answer.header("x-hookswitch-duplicate")), (204, None));
+    assert_eq!(rig.events().await.len(), 2);
 }
