@@ -72,8 +72,14 @@ pub(super) async fn run(context: &Context, outcome: &mut Outcome) -> anyhow::Res
             let Some(row) = next else { return anyhow::Ok(()) };
             // A row ends where the calls end.
             for trial in row {
-                if !one(context, trial, &tally).await.with_context(|| trial.name())? {
-                    break;
+                match one(context, trial, &tally).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    // One trial that goes wrong in its own way must not hide the others.
+                    Err(error) => {
+                        let fault = format!("{}: {error:#}", trial.name());
+                        tally.lock().expect("no lane panics").faults.push(fault);
+                    }
                 }
             }
         }
