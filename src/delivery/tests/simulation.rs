@@ -201,13 +201,19 @@ impl World {
                 self.pause = self.pause.max(self.now + until.since(wall));
             }
         }
-        if probe {
-            self.circuit.record_probe(&outcome, self.now);
-            if outcome.is_failure() {
+        let decides = probe && self.circuit.state(self.now) == CircuitState::Probing;
+        let turn = if probe {
+            self.circuit.record_probe(&outcome, self.now)
+        } else {
+            self.circuit.record(&outcome, self.now)
+        };
+        match turn {
+            // Another attempt that was still under way came back well: a new row of failures begins from the start.
+            Turn::Closed => self.quiet_until = Duration::ZERO,
+            Turn::Same if decides && outcome.is_failure() => {
                 self.quiet_until = self.now + 2 * PROBE_INTERVAL_MIN;
             }
-        } else {
-            self.circuit.record(&outcome, self.now);
+            Turn::Same | Turn::Opened => {}
         }
     }
 

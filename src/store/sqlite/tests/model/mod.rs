@@ -269,13 +269,16 @@ impl Subject {
         let path = self.on_disk().path();
         let before = Log::read(&path);
         let mut ends = vec![before.end()];
+        let mut anew = false;
         let mut kept = self.ledger.clone();
         for (number, action) in (1..).zip(actions) {
             self.act(action);
             let log = Log::read(&path);
-            if log.is_newer(&before) && number == 1 {
-                // It was moved whole, and has begun anew: what was before is in the database.
-                ends[0] = disk::HEADER as u64;
+            if log.is_newer(&before) && !anew {
+                anew = true;
+                // It had been moved whole, and this action is the first that writes: all before it is in the database.
+                assert!(ends.iter().all(|end| *end == before.end()));
+                ends.fill(disk::HEADER as u64);
             }
             ends.push(log.end().max(*ends.last().expect("it has one")));
             if number == synced {
