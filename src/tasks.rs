@@ -136,6 +136,8 @@ impl Tasks {
         name: &'static str,
         task: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
+        // Each async block that takes a future in holds it twice, before and while it is awaited; there are thousands of these.
+        let task = Box::pin(task);
         self.spawn(name, async move {
             match caught(task).await {
                 Ok(value) => value,

@@ -25,6 +25,9 @@ const KEY: &str = "canary-key-of-ingress";
 /// Bounds of the flood: answers of healthy senders, and memory.
 const P99: Duration = Duration::from_millis(100);
 const MEMORY: u64 = 256 << 20;
+/// What one more connection may take, so that the short form, too, notices when it grows. It is about 18 KiB, 16 of them
+/// hyper's buffers; the rest of the difference is the store's cache.
+const MEMORY_EACH: u64 = 24 << 10;
 
 pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
@@ -204,6 +207,7 @@ async fn flood(context: &Context, outcome: &mut Outcome) -> anyhow::Result<()> {
     let instance = context.launch("ingress", folder.path()).start().await?;
     let to = instance.listen;
     let (alone, _) = healthy(&instance, &ledger, (0, context.pick(1_000, 10_000)), outcome).await;
+    let before = instance.resident();
     let mut resting = Vec::new();
     for _ in 0..idle {
         let mut stream = TcpStream::connect(to).await?;
@@ -219,8 +223,10 @@ async fn flood(context: &Context, outcome: &mut Outcome) -> anyhow::Result<()> {
     // On a machine that is busy with something else, the same without the flood is the measure.
     outcome.hold(p99 <= P99.max(3 * alone), || format!("p99 of healthy senders was {p99:?}"));
     outcome.hold(peak <= MEMORY, || format!("memory rose to {} MiB", peak >> 20));
+    let each = peak.saturating_sub(before) / u64::from(idle + slow);
+    outcome.hold(each <= MEMORY_EACH, || format!("{each} bytes for each connection"));
     outcome.notes.push(format!(
-        "{idle} idle and {slow} slow connections: p99 of a healthy sender {} ms (without them {} ms), memory at most {} MiB",
+        "{idle} idle and {slow} slow connections: p99 of a healthy sender {} ms (without them {} ms), memory at most {} MiB, {each} bytes for each connection",
         p99.as_millis(),
         alone.as_millis(),
         peak >> 20
