@@ -116,7 +116,10 @@ async fn mutate(
     (lane, count): (u64, u64),
 ) -> Done {
     let mut done = Done::default();
-    for step in 0..count {
+    let mut steps = 0..;
+    while done.mutants < count
+        && let Some(step) = steps.next()
+    {
         let body = event_of(lane * 10_000_000 + step, 1);
         let value = sign(KEY, &body, now_millis());
         if step % 16 == 0 {
@@ -127,6 +130,7 @@ async fn mutate(
             }
         }
         let (what, value, body) = mutant(&mut dice, value, body);
+        // Nothing was changed, by chance.
         if reads(KEY, &body, &value, now_millis()) {
             continue;
         }
