@@ -47,22 +47,32 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         outcome.count = "skipped: no library before the disk on this system".to_owned();
         return Ok(outcome);
     }
-    let ledger = Ledger::default();
-    let (folder, trace) = record(context, &ledger, &mut outcome).await?;
-    let records = trace::read(&trace)?;
-    audit(&records, &mut outcome);
-    let known = Arc::new(Known::of(&ledger));
     let verdicts = Verdicts::default();
-    let (cuts, states) = rebuild(context, &records, &known, &verdicts).await?;
-    drop(folder);
+    let mut dice = context.dice("power-loss");
+    let (mut cuts, mut states, mut calls, mut audits) = (0, 0, 0, [0; 3]);
+    // Several short histories rather than a long one: each state is read whole.
+    for _ in 0..context.pick(1, 8) {
+        let ledger = Ledger::default();
+        let (folder, trace) = record(context, &ledger, &mut outcome).await?;
+        let records = trace::read(&trace)?;
+        drop(folder);
+        audit(&records, &mut outcome, &mut audits);
+        let known = Arc::new(Known::of(&ledger));
+        let made = rebuild(context, &records, (&known, &verdicts), &mut dice).await?;
+        (cuts, states, calls) = (cuts + made.0, states + made.1, calls + records.len());
+    }
     outcome.shortfalls.extend(verdicts.faults());
     let least = context.pick(500, 50_000);
     outcome.hold(states >= least, || format!("only {states} different states"));
     let must = verdicts.of("events that had to be there");
     outcome.hold(must > states * 10, || format!("only {must} events had to be there"));
-    outcome.count =
-        format!("{states} different states at {cuts} moments of {} calls", records.len());
+    let [replies, early, syncs] = audits;
+    outcome.hold(replies > 200, || format!("only {replies} answers in the traces"));
+    outcome.count = format!("{states} different states at {cuts} moments of {calls} calls");
     outcome.notes.push(format!("in all of them together: {}", verdicts.counts()));
+    outcome.notes.push(format!(
+        "audit of the traces: {replies} answers, {early} before their sync, {syncs} syncs of the log"
+    ));
     Ok(outcome)
 }
 
@@ -77,40 +87,38 @@ async fn record(
     let trace = folder.path().join("trace");
     let shim = Shim::new(context, folder.path())?.context("the library")?.traced(trace.clone());
     let (mut number, mut kills) = (0, 0);
-    'runs: for round in 0..context.pick(1, 3) {
-        for (at, end) in ENDS.iter().enumerate() {
-            shim.calm()?;
-            let mut launch = context.launch("power-loss", folder.path());
-            shim.load(&mut launch);
-            let mut instance = launch.start().await.with_context(|| format!("run {round}.{at}"))?;
-            if let Some((call, nth, after)) = end {
-                shim.kill((*call, LOG), *nth, *after)?;
-            }
-            let before = ledger.totals().stored;
-            let load = Load::start(ledger, instance.listen, SENDERS, number, event);
-            let done = crate::sender::now_millis() + 15_000;
-            while !instance.is_over()
-                && ledger.totals().stored < before + if end.is_some() { 600 } else { 60 }
-                && crate::sender::now_millis() < done
-            {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            number += 1_000_000;
-            if end.is_some() {
-                outcome.hold(instance.is_over(), || format!("run {at} was not killed"));
-                kills += 1;
-                load.stop().await;
-                if instance.is_over() {
-                    instance.ended(Duration::from_secs(5)).await?;
-                } else {
-                    // Something is wrong; what was written down so far will show it.
-                    instance.kill().await?;
-                    break 'runs;
-                }
+    for (at, end) in ENDS.iter().enumerate() {
+        shim.calm()?;
+        let mut launch = context.launch("power-loss", folder.path());
+        shim.load(&mut launch);
+        let mut instance = launch.start().await.with_context(|| format!("run {at}"))?;
+        if let Some((call, nth, after)) = end {
+            shim.kill((*call, LOG), *nth, *after)?;
+        }
+        let before = ledger.totals().stored;
+        let load = Load::start(ledger, instance.listen, SENDERS, number, event);
+        let done = crate::sender::now_millis() + 15_000;
+        while !instance.is_over()
+            && ledger.totals().stored < before + if end.is_some() { 600 } else { 60 }
+            && crate::sender::now_millis() < done
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        number += 1_000_000;
+        if end.is_some() {
+            outcome.hold(instance.is_over(), || format!("run {at} was not killed"));
+            kills += 1;
+            load.stop().await;
+            if instance.is_over() {
+                instance.ended(Duration::from_secs(5)).await?;
             } else {
-                load.stop().await;
-                instance.terminate(Duration::from_secs(10)).await?;
+                // Something is wrong; what was written down so far will show it.
+                instance.kill().await?;
+                break;
             }
+        } else {
+            load.stop().await;
+            instance.terminate(Duration::from_secs(10)).await?;
         }
     }
     let terms = Terms {
@@ -133,7 +141,7 @@ fn rules(receiver: &Receiver) -> String {
 }
 
 /// The same trace says whether an answer left too early.
-fn audit(records: &[Record], outcome: &mut Outcome) {
+fn audit(records: &[Record], outcome: &mut Outcome, sums: &mut [u64; 3]) {
     let (mut audit, mut log) = (Audit::default(), HashSet::new());
     for record in records {
         match record {
@@ -161,13 +169,11 @@ fn audit(records: &[Record], outcome: &mut Outcome) {
             _ => {}
         }
     }
-    outcome.hold(audit.replies > 200, || format!("only {} answers in the trace", audit.replies));
-    let early = audit.early.len();
+    let early = audit.early.len() as u64;
+    for (sum, more) in sums.iter_mut().zip([audit.replies, early, audit.syncs_seen]) {
+        *sum += more;
+    }
     outcome.shortfalls.extend(audit.early.into_iter().take(3));
-    outcome.notes.push(format!(
-        "audit of the trace: {} answers, {early} before their sync, {} syncs of the log",
-        audit.replies, audit.syncs_seen
-    ));
 }
 
 /// What the ledger knows, for judging a state.
@@ -198,12 +204,11 @@ impl Known {
 async fn rebuild(
     context: &Context,
     records: &[Record],
-    known: &Arc<Known>,
-    verdicts: &Verdicts,
+    (known, verdicts): (&Arc<Known>, &Verdicts),
+    dice: &mut SmallRng,
 ) -> anyhow::Result<(usize, u64)> {
-    let mut dice = context.dice("power-loss");
-    let goal = context.pick(600, 52_000);
-    let cuts = moments(records, goal / 6, &mut dice);
+    let goal = context.pick(600, 7_600);
+    let cuts = moments(records, goal / 6, dice);
     let rounds = (goal / (cuts.len() * LUCKS.len()).max(1) + 1).min(8);
     let pool = Pool::start(None)?;
     let (mut disk, mut answered) = (Disk::default(), Arc::new(Vec::new()));
@@ -218,7 +223,7 @@ async fn rebuild(
             continue;
         }
         for luck in LUCKS.iter().cycle().take(LUCKS.len() * rounds) {
-            let files = disk.state(*luck, &mut dice);
+            let files = disk.state(*luck, dice);
             if !seen.insert(print(&files)) {
                 continue;
             }
