@@ -8,8 +8,6 @@ pub mod standard;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod timing;
 
 use std::time::Duration;
 

@@ -17,3 +17,4 @@ mod regression;
 mod reload;
 mod rules;
 mod support;
+mod timing;

@@ -11,11 +11,13 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use bytes::Bytes;
+use hookswitch::clock::Timestamp;
+use hookswitch::name::SourceName;
+use hookswitch::secret::Secret;
+use hookswitch::signature::{Check, Refusal, RetellCheck, retell};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-
-use super::*;
-use crate::name::SourceName;
 
 const T_MAX: f64 = 4.5;
 /// Samples between two looks at the clock's habits.
