@@ -89,6 +89,16 @@ impl Receiver {
         Ok(Self { address, serving })
     }
 
+    /// A whole configuration: one source that asks for no signature, and a rule that sends everything to targets of these
+    /// names. `settings` are lines of the top level.
+    pub fn rules(&self, settings: &str, names: &[&str]) -> String {
+        format!(
+            "version: 1\n{settings}sources:\n  retell: {{ path: /webhook, verify: none }}\n{}rules:\n  - name: all of it\n    to: [{}]\n",
+            self.targets(names),
+            names.join(", ")
+        )
+    }
+
     /// The configuration of targets of these names that it plays, with quick retries.
     pub fn targets(&self, names: &[&str]) -> String {
         let target = |name: &&str| {

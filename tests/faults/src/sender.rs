@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use crate::ledger::{Answer, Ledger};
 
@@ -210,7 +210,10 @@ async fn keep_sending(
     tick: Duration,
     make: fn(u64) -> Vec<u8>,
 ) {
-    let mut ticks = interval(tick);
+    // Spread over the tick: senders that all go at once leave the program idle in between.
+    let share = u32::try_from(first % step).unwrap_or(0);
+    let offset = tick * share / u32::try_from(step).unwrap_or(1);
+    let mut ticks = interval_at(Instant::now() + offset, tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut number = first;
     loop {

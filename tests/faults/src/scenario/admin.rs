@@ -252,7 +252,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let ledger = Ledger::default();
     let receiver = Receiver::kind(&ledger).await?;
-    let folder = folder(&rules(&receiver))?;
+    let folder = folder(&receiver.rules("admin_token: ${ADMIN_TOKEN:-}\n", &["crm"]))?;
     let instance = context.launch("admin", folder.path()).start().await?;
     let mut asked = table(&instance, LOOPBACK, &mut outcome).await?;
     let paused = instance.get("/api/v1/targets").await?.contains("\"paused\":true");
@@ -282,13 +282,6 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     });
     outcome.count = format!("{asked} requests of strangers and users, {names} made-up names");
     Ok(outcome)
-}
-
-fn rules(receiver: &Receiver) -> String {
-    format!(
-        "version: 1\nadmin_token: ${{ADMIN_TOKEN:-}}\nsources:\n  retell: {{ path: /webhook, verify: none }}\n{}rules:\n  - name: all of it\n    to: [crm]\n",
-        receiver.targets(&["crm"])
-    )
 }
 
 async fn table(instance: &Instance, cases: &[Case], outcome: &mut Outcome) -> anyhow::Result<u64> {

@@ -24,10 +24,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let ledger = Ledger::default();
     let receiver = Receiver::kind(&ledger).await?;
-    let targets = receiver.targets(&TARGETS);
-    let folder = folder(&format!(
-        "version: 1\nsources:\n  retell: {{ path: /webhook, verify: none }}\n{targets}rules:\n  - name: all of it\n    to: [slack, crm]\n"
-    ))?;
+    let folder = folder(&receiver.rules("", &TARGETS))?;
     let launch = context.launch("owner", folder.path());
     let mut dice = context.dice("owner");
     let races = context.pick(20, 1_000);

@@ -83,7 +83,7 @@ async fn record(
     outcome: &mut Outcome,
 ) -> anyhow::Result<(TempDir, std::path::PathBuf)> {
     let receiver = Receiver::kind(ledger).await?;
-    let folder = folder(&rules(&receiver))?;
+    let folder = folder(&receiver.rules("store: { max_size: 16 MiB }\n", &TARGETS))?;
     let trace = folder.path().join("trace");
     let shim = Shim::new(context, folder.path())?.context("the library")?.traced(trace.clone());
     let (mut number, mut kills) = (0, 0);
@@ -131,13 +131,6 @@ async fn record(
     let (_, faults) = conservation::check(ledger, &data(folder.path()), &terms)?;
     outcome.shortfalls.extend(faults);
     Ok((folder, trace))
-}
-
-fn rules(receiver: &Receiver) -> String {
-    let targets = receiver.targets(&TARGETS);
-    format!(
-        "version: 1\nstore: {{ max_size: 16 MiB }}\nsources:\n  retell: {{ path: /webhook, verify: none }}\n{targets}rules:\n  - name: all of it\n    to: [slack, crm]\n"
-    )
 }
 
 /// The same trace says whether an answer left too early.

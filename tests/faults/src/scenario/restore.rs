@@ -34,10 +34,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
 async fn one_round(context: &Context, outcome: &mut Outcome) -> anyhow::Result<(u64, u64)> {
     let ledger = Ledger::default();
     let receiver = Receiver::kind(&ledger).await?;
-    let rules = format!(
-        "version: 1\nsources:\n  retell: {{ path: /webhook, verify: none }}\n{}rules:\n  - name: all of it\n    to: [slack, crm]\n",
-        receiver.targets(&TARGETS)
-    );
+    let rules = receiver.rules("", &TARGETS);
     let lost = folder(&rules)?;
     let mut instance = context.launch("restore", lost.path()).start().await?;
     let load = Load::start(&ledger, instance.listen, (8, Duration::from_millis(5)), 0, event);

@@ -63,12 +63,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         Reply::Status(200)
     })
     .await?;
-    let rules = format!(
-        "version: 1\nsources:\n  retell: {{ path: /webhook, verify: none }}\n{}rules:\n  - name: all of it\n    to: [{}]\n",
-        receiver.targets(&TARGETS),
-        TARGETS.join(", ")
-    );
-    let folder = folder(&rules)?;
+    let folder = folder(&receiver.rules("", &TARGETS))?;
     let instance = context.launch("retry", folder.path()).start().await?;
     let load = Load::start(&ledger, instance.listen, (8, Duration::from_millis(40)), 0, event);
     tokio::time::sleep((REST + Duration::from_millis(300)) * rests).await;

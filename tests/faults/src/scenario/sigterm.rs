@@ -89,7 +89,7 @@ async fn one_lane(context: &Context, number: u64, ends: u64) -> anyhow::Result<L
         }
     })
     .await?;
-    let folder = folder(&rules(&receiver))?;
+    let folder = folder(&receiver.rules("shutdown_timeout: 1s\n", &TARGETS))?;
     let launch = || context.launch("sigterm", folder.path());
     let mut instance = launch().start().await?;
     let load = Load::start(&ledger, instance.listen, (4, Duration::from_millis(20)), 0, event);
@@ -148,11 +148,4 @@ async fn dawdle(to: SocketAddr, dice: &mut SmallRng) -> Vec<TcpStream> {
         }
     }
     open
-}
-
-fn rules(receiver: &Receiver) -> String {
-    format!(
-        "version: 1\nshutdown_timeout: 1s\nsources:\n  retell: {{ path: /webhook, verify: none }}\n{}rules:\n  - name: all of it\n    to: [quick, slow]\n",
-        receiver.targets(&TARGETS)
-    )
 }

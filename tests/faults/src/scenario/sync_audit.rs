@@ -33,10 +33,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     }
     let ledger = Ledger::default();
     let receiver = Receiver::kind(&ledger).await?;
-    let targets = receiver.targets(&TARGETS);
-    let folder = folder(&format!(
-        "version: 1\nsources:\n  retell: {{ path: /webhook, verify: none }}\n{targets}rules:\n  - name: all of it\n    to: [slack, crm]\n"
-    ))?;
+    let folder = folder(&receiver.rules("", &TARGETS))?;
     let pipe = folder.path().join("strace");
     rustix::fs::mknodat(
         rustix::fs::CWD,

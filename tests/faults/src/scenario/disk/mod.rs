@@ -50,10 +50,8 @@ impl Bench {
     async fn new(store: &str) -> anyhow::Result<Self> {
         let ledger = Ledger::default();
         let receiver = Receiver::kind(&ledger).await?;
-        let targets = receiver.targets(&TARGETS);
-        let folder = super::folder(&format!(
-            "version: 1\nstore: {{ {store} }}\nsources:\n  retell: {{ path: /webhook, verify: none }}\n{targets}rules:\n  - name: all of it\n    to: [slack, crm]\n"
-        ))?;
+        let settings = format!("store: {{ {store} }}\n");
+        let folder = super::folder(&receiver.rules(&settings, &TARGETS))?;
         let sender = Sender::new(&ledger);
         Ok(Self { ledger, _receiver: receiver, folder, sender, number: 0 })
     }
