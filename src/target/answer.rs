@@ -148,6 +148,6 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// Marks that turn the direction of text (Unicode UAX 9), or that are invisible separators of lines.
-fn is_steering(c: char) -> bool {
+pub(super) fn is_steering(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

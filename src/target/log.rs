@@ -16,6 +16,7 @@ use crate::name::{RuleName, SourceName, TargetName};
 use crate::secret::Secret;
 use crate::telemetry::AttemptLabel;
 
+use super::answer::is_steering;
 use super::scope::Scope;
 use super::{Report, Request};
 
@@ -58,7 +59,7 @@ pub(super) fn render(target: &TargetName, scope: &Scope<'_>) -> Request {
         attempt: info.number,
         replay: info.replay,
     };
-    let mut text = serde_json::to_string(&line).expect("names and numbers are always JSON");
+    let mut text = plain(&serde_json::to_string(&line).expect("names and numbers are always JSON"));
     text.push('\n');
     Request {
         method: "LOG",
@@ -67,6 +68,21 @@ pub(super) fn render(target: &TargetName, scope: &Scope<'_>) -> Request {
         headers: Vec::new(),
         body: Bytes::from(text),
     }
+}
+
+/// JSON may have more in its strings than a terminal should see: DEL, the control characters of C1 (one of them begins an
+/// escape sequence), separators of lines, and what turns the direction of writing. They are escaped, which is the same JSON.
+fn plain(json: &str) -> String {
+    let mut text = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        // All of them have one UTF-16 unit.
+        if c.is_control() || is_steering(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// Held while a line is written, so that a reader who stopped holds one thread and not one for each attempt.
@@ -109,6 +125,16 @@ fn write_to(output: &mut impl Write, line: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_still_the_same_text() {
+        let hostile = "a\u{7f}\u{9b}31m\u{85}\u{2028}\u{202e}\u{2066}\n\\ \"😀é";
+        let json = serde_json::to_string(hostile).unwrap();
+        let escaped = plain(&json);
+        assert!(!escaped.contains(|c: char| c.is_control() || is_steering(c)), "{escaped:?}");
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), hostile);
+        assert_eq!(plain("{\"a\":\"é😀\"}"), "{\"a\":\"é😀\"}");
+    }
 
     #[test]
     fn a_closed_output_is_an_error_and_no_panic() {
