@@ -136,7 +136,8 @@ async fn listen_to(stderr: tokio::process::ChildStderr, log: PathBuf, tell: watc
     let mut file = std::fs::File::options().create(true).append(true).open(log).ok();
     while let Ok(Some(line)) = lines.next_line().await {
         if let Some(file) = &mut file {
-            drop(writeln!(file, "{line}"));
+            // In one piece: its standard output goes to the same file.
+            drop(file.write_all(format!("{line}\n").as_bytes()));
         }
         let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         let address = said["fields"]["address"].as_str().or(said["address"].as_str());

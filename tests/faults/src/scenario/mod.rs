@@ -1,6 +1,7 @@
 //! The scenarios. Each is a file; the table says what it proves and how.
 
 mod admin;
+mod canaries;
 mod damage;
 mod disk;
 mod ingress;
@@ -14,6 +15,7 @@ mod signature;
 mod sigterm;
 mod sync_audit;
 mod targets;
+mod text;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -208,6 +210,19 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P16",
         test: "2 to 8 processes start at once on one folder whose owner was killed; one owns it, the others name it and end",
         run: |context| Box::pin(owner::run(context)),
+    },
+    Scenario {
+        name: "text",
+        promises: "P12 P14",
+        test: "hostile text in every field that a template can name, to every kind of target and place of a template; what arrives is parsed and is the text that was sent",
+        run: |context| Box::pin(text::run(context)),
+    },
+    // The last, since it reads what all the others made the program print.
+    Scenario {
+        name: "canaries",
+        promises: "P14",
+        test: "everything that any instance of this run printed is searched for the secrets and the payloads that were marked",
+        run: |context| Box::pin(async { canaries::run(context) }),
     },
 ];
 
