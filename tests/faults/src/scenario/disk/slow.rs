@@ -14,6 +14,8 @@ use super::Bench;
 
 /// Senders at once, each of which sends as fast as it is answered.
 const SENDERS: u64 = 64;
+/// Between two visitors, who send one event each.
+const VISITS: Duration = Duration::from_millis(100);
 /// Well before a sender gives up, which is after 10 s: who comes while a commit of 3 s is under way waits for the rest of
 /// it and for the next.
 const ANSWERED: Duration = Duration::from_secs(8);
@@ -35,12 +37,20 @@ pub(super) async fn run(context: &Context, outcome: &mut Outcome) -> anyhow::Res
         let before = instance.resident();
         shim.slow(millis)?;
         let until = Instant::now() + Duration::from_secs(context.pick(8, 60));
-        let tasks: Vec<_> = (0..SENDERS)
-            .map(|lane| tokio::spawn(press(bench.ledger.clone(), instance.listen, lane, until)))
-            .collect();
+        let mut tasks = tokio::task::JoinSet::new();
+        for lane in 0..SENDERS {
+            tasks.spawn(press(bench.ledger.clone(), instance.listen, lane, Until::Time(until)));
+        }
+        // Those are all answered by the same commit and come again together; so others come whenever they like.
+        let mut visitors = SENDERS..;
+        while Instant::now() < until {
+            let lane = visitors.next().context("numbers do not end")?;
+            tasks.spawn(press(bench.ledger.clone(), instance.listen, lane, Until::Answered));
+            tokio::time::sleep(VISITS).await;
+        }
         let mut slowest = Duration::ZERO;
-        for task in tasks {
-            slowest = slowest.max(task.await?);
+        while let Some(took) = tasks.join_next().await {
+            slowest = slowest.max(took?);
         }
         let grown = instance.resident().saturating_sub(before);
         shim.slow(0)?;
@@ -68,10 +78,22 @@ pub(super) async fn run(context: &Context, outcome: &mut Outcome) -> anyhow::Res
     Ok("2 slow disks".to_owned())
 }
 
+/// How long a sender goes on.
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    Time(Instant),
+    /// It has one event.
+    Answered,
+}
+
 /// Sends one event after the other; how long the slowest answer took.
-async fn press(ledger: Ledger, to: std::net::SocketAddr, lane: u64, until: Instant) -> Duration {
+async fn press(ledger: Ledger, to: std::net::SocketAddr, lane: u64, until: Until) -> Duration {
     let (mut sender, mut slowest, mut number) = (Sender::new(&ledger), Duration::ZERO, 0);
-    while Instant::now() < until {
+    let goes_on = |sent: u64| match until {
+        Until::Time(until) => Instant::now() < until,
+        Until::Answered => sent == 0,
+    };
+    while goes_on(number) {
         number += 1;
         let began = Instant::now();
         let body = event(lane * 1_000_000 + number);
