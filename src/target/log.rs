@@ -1,6 +1,7 @@
 //! `kind: log`: one JSON line per delivery on standard output, for trying rules out. Ids and names only: a payload does not
 //! belong into a log.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ fn plain(json: &str) -> String {
     for c in json.chars() {
         // All of them have one UTF-16 unit.
         if c.is_control() || is_steering(c) {
-            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+            write!(text, "\\u{:04x}", u32::from(c)).expect("a String takes it");
         } else {
             text.push(c);
         }
