@@ -117,7 +117,9 @@ async fn run(arguments: Arguments, seed: u64) -> anyhow::Result<bool> {
         lines.push(line);
     }
     if let Some(report) = report {
-        std::fs::write(report, report::markdown(&lines, &left_out, seed, &machine))?;
+        let written = report::markdown(&lines, &left_out, seed, &machine);
+        let kept = report::kept(&std::fs::read_to_string(&report).unwrap_or_default());
+        std::fs::write(report, written + &kept)?;
     }
     let held = lines.iter().filter(|line| line.shortfalls.is_empty()).count();
     println!("{held} of {} scenarios held", lines.len());

@@ -69,6 +69,14 @@ pub fn markdown(lines: &[Line], left_out: &[&str], seed: u64, machine: &str) -> 
     text
 }
 
+/// Behind this mark stands what other runs found; a new report keeps it.
+const KEPT: &str = "\n<!-- what follows is kept -->\n";
+
+/// What a report has behind the mark, and the mark.
+pub fn kept(old: &str) -> String {
+    old.find(KEPT).map_or_else(|| KEPT.to_owned(), |at| old[at..].to_owned())
+}
+
 /// Where it ran: cores, memory, kernel, and the file system of the temporary folder.
 pub fn machine(folder: &Path) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
