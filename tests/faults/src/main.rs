@@ -89,8 +89,6 @@ async fn run(arguments: Arguments, seed: u64) -> anyhow::Result<bool> {
     let report = arguments.report.clone();
     let machine = report::machine(&std::env::temp_dir());
     println!("seed {seed}; {machine}");
-    let left_out: Vec<_> =
-        SCENARIOS.iter().map(|scenario| scenario.name).filter(|name| !wanted(name)).collect();
     let context = Context::new(arguments, seed);
     let mut lines = Vec::new();
     for scenario in chosen {
@@ -117,9 +115,10 @@ async fn run(arguments: Arguments, seed: u64) -> anyhow::Result<bool> {
         lines.push(line);
     }
     if let Some(report) = report {
-        let written = report::markdown(&lines, &left_out, seed, &machine);
-        let kept = report::kept(&std::fs::read_to_string(&report).unwrap_or_default());
-        std::fs::write(report, written + &kept)?;
+        let old = std::fs::read_to_string(&report).unwrap_or_default();
+        let all: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        let written = report::markdown(&lines, &all, seed, &machine, &old);
+        std::fs::write(report, written + &report::kept(&old))?;
     }
     let held = lines.iter().filter(|line| line.shortfalls.is_empty()).count();
     println!("{held} of {} scenarios held", lines.len());

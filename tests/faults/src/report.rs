@@ -31,40 +31,53 @@ impl Line {
     }
 }
 
-/// The report as Markdown.
-pub fn markdown(lines: &[Line], left_out: &[&str], seed: u64, machine: &str) -> String {
+/// The report as Markdown. What it does not tell anew is kept from an `old` report: each row says with which seed it was made,
+/// so that a scenario can be run again by itself.
+pub fn markdown(lines: &[Line], all: &[&str], seed: u64, machine: &str, old: &str) -> String {
     let mut text = format!(
         "# What was proven, and what fell short\n\n\
-         Written by `tests/faults/run --full`; seed {seed}; {machine}. Each scenario ends with the check of conservation\n\
-         (`tests/faults/src/conservation.rs`). To repeat one: `tests/faults/run --full --only NAME --seed {seed}`.\n\n\
-         | scenario | promises | what is done | count | result | seconds |\n| --- | --- | --- | --- | --- | --- |\n"
+         Written by `tests/faults/run --full`, last on {machine}. Each scenario ends with the check of conservation\n\
+         (`tests/faults/src/conservation.rs`). To repeat one: `tests/faults/run --full --only NAME --seed SEED`; its row is then\n\
+         written anew.\n\n\
+         | scenario | promises | what is done | count | result | seconds | seed |\n| --- | --- | --- | --- | --- | --- | --- |\n"
     );
-    for line in lines {
-        let Line { name, promises, test, count, seconds, .. } = line;
-        let result = line.result();
+    let mut missing = Vec::new();
+    let (mut notes, mut shortfalls) = (String::new(), String::new());
+    let begins = |name: &str, mark: &str| format!("{mark} `{name}`");
+    for name in all {
+        let Some(line) = lines.iter().find(|line| line.name == *name) else {
+            let of_old = |mark: &str| {
+                let lines = old.lines().filter(|line| line.starts_with(&begins(name, mark)));
+                lines.map(|line| format!("{line}\n")).collect::<String>()
+            };
+            let row = of_old("|");
+            if row.is_empty() {
+                missing.push(*name);
+            }
+            text.push_str(&row);
+            notes.push_str(&of_old("-"));
+            shortfalls.push_str(&of_old("*"));
+            continue;
+        };
+        let Line { promises, test, count, seconds, .. } = line;
+        let (result, row) = (line.result(), begins(name, "|"));
         text.push_str(&format!(
-            "| `{name}` | {promises} | {test} | {count} | {result} | {seconds} |"
+            "{row} | {promises} | {test} | {count} | {result} | {seconds} | {seed} |\n"
         ));
-        text.push('\n');
-    }
-    if !left_out.is_empty() {
-        let names = left_out.join("`, `");
-        text.push_str(&format!("\nNot in this run, so nothing is claimed for them: `{names}`.\n"));
-    }
-    text.push_str("\n## Notes\n\n");
-    for line in lines {
         for note in &line.notes {
-            text.push_str(&format!("- `{}`: {note}\n", line.name));
+            notes.push_str(&format!("{}: {note}\n", begins(name, "-")));
         }
-    }
-    let short: Vec<_> = lines.iter().filter(|line| !line.shortfalls.is_empty()).collect();
-    if !short.is_empty() {
-        text.push_str("\n## Shortfalls\n\n");
-    }
-    for line in short {
         for shortfall in &line.shortfalls {
-            text.push_str(&format!("- `{}`: {shortfall}\n", line.name));
+            shortfalls.push_str(&format!("{}: {shortfall}\n", begins(name, "*")));
         }
+    }
+    if !missing.is_empty() {
+        let names = missing.join("`, `");
+        text.push_str(&format!("\nNever run, so nothing is claimed for them: `{names}`.\n"));
+    }
+    text.push_str(&format!("\n## Notes\n\n{notes}"));
+    if !shortfalls.is_empty() {
+        text.push_str(&format!("\n## Shortfalls\n\n{shortfalls}"));
     }
     text
 }
@@ -101,4 +114,32 @@ pub fn machine(folder: &Path) -> String {
         kib.unwrap_or(0) >> 20,
         kernel.trim()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_that_runs_again_replaces_its_row_and_keeps_the_others() {
+        let line = |name, count: &str, shortfall: Option<&str>| Line {
+            name,
+            promises: "P1",
+            test: "a test",
+            count: count.to_owned(),
+            shortfalls: shortfall.into_iter().map(str::to_owned).collect(),
+            notes: vec![format!("a note of {name}")],
+            seconds: 1,
+        };
+        let all = ["kill", "reload", "text"];
+        let first = [line("kill", "1 kill", Some("lost")), line("reload", "2 reloads", None)];
+        let old = markdown(&first, &all, 7, "a machine", "");
+        assert!(old.contains("claimed for them: `text`"));
+        assert!(old.contains("* `kill`: lost\n"));
+        let new = markdown(&[line("kill", "9 kills", None)], &all, 8, "a machine", &old);
+        assert!(new.contains(
+            "| 9 kills | held | 1 | 8 |\n| `reload` | P1 | a test | 2 reloads | held | 1 | 7 |\n"
+        ));
+        assert!(new.contains("- `reload`: a note of reload\n") && !new.contains("lost"));
+    }
 }

@@ -112,8 +112,10 @@ async fn one_lane(context: &Context, number: u64, ends: u64) -> anyhow::Result<L
         load.moved(instance.listen);
     }
     load.stop().await;
-    if !instance.drained(Duration::from_secs(60)).await? {
-        lane.shortfalls.push("deliveries were pending a minute after the load".to_owned());
+    // The slow target takes 26 a second and has been left behind: what it owes is told by the length of the run.
+    let patience = Duration::from_secs(context.pick(60, 600));
+    if !instance.drained(patience).await? {
+        lane.shortfalls.push(format!("deliveries were pending {patience:?} after the load"));
     }
     instance.terminate(Duration::from_secs(10)).await?;
     // A slow target's attempts are cut off by the deadline, and made again.
