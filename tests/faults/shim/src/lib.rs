@@ -147,18 +147,22 @@ fn sync(fd: c_int, number: libc::c_long) -> c_int {
         // SAFETY: takes a descriptor, whatever it is.
         return unsafe { libc::syscall(number, fd) as c_int };
     };
+    // The process may end here, and must not cut a record of another thread in two.
+    let order = trace::order();
     let (verdict, hit) = control::before(Op::Sync, file.class);
     let ticket = trace::ticket();
     let folder = u64::from(file.class == files::FOLDER);
-    trace::record(&trace::order(), Kind::SyncBegin, (file.inode, ticket, folder), b"", b"");
+    trace::record(&order, Kind::SyncBegin, (file.inode, ticket, folder), b"", b"");
+    drop(order);
     control::delay();
     if let Verdict::Fail(errno) = verdict {
         return fail(errno) as c_int;
     }
     // SAFETY: takes a descriptor of a file that is open.
     let done = unsafe { libc::syscall(number, fd) as c_int };
+    let order = trace::order();
     if done == 0 {
-        trace::record(&trace::order(), Kind::SyncEnd, (file.inode, ticket, folder), b"", b"");
+        trace::record(&order, Kind::SyncEnd, (file.inode, ticket, folder), b"", b"");
     }
     control::after(hit);
     done

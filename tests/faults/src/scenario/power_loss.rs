@@ -62,7 +62,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         (cuts, states, calls) = (cuts + made.0, states + made.1, calls + records.len());
     }
     outcome.shortfalls.extend(verdicts.faults());
-    let least = context.pick(500, 50_000);
+    let least = context.pick(400, 50_000);
     outcome.hold(states >= least, || format!("only {states} different states"));
     let must = verdicts.of("events that had to be there");
     outcome.hold(must > states * 10, || format!("only {must} events had to be there"));
