@@ -50,8 +50,13 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let verdicts = Verdicts::default();
     let mut dice = context.dice("power-loss");
     let (mut cuts, mut states, mut calls, mut audits) = (0, 0, 0, [0; 3]);
-    // Several short histories rather than a long one: each state is read whole.
-    for _ in 0..context.pick(1, 8) {
+    // Several short histories rather than a long one: each state is read whole. How many of a history's states are different
+    // depends on what happened in it.
+    let least = context.pick(400, 50_000);
+    for _ in 0..context.pick(3, 30) {
+        if states >= least {
+            break;
+        }
         let ledger = Ledger::default();
         let (folder, trace) = record(context, &ledger, &mut outcome).await?;
         let records = trace::read(&trace)?;
@@ -62,7 +67,6 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
         (cuts, states, calls) = (cuts + made.0, states + made.1, calls + records.len());
     }
     outcome.shortfalls.extend(verdicts.faults());
-    let least = context.pick(400, 50_000);
     outcome.hold(states >= least, || format!("only {states} different states"));
     let must = verdicts.of("events that had to be there");
     outcome.hold(must > states * 10, || format!("only {must} events had to be there"));
