@@ -13,6 +13,7 @@ mod restore;
 mod retry;
 mod signature;
 mod sigterm;
+mod stopped;
 mod sync_audit;
 mod targets;
 mod text;
@@ -138,6 +139,12 @@ pub const SCENARIOS: &[Scenario] = &[
         promises: "P10",
         test: "SIGTERM at random moments under load, with idle, half-sent and slow clients; exit 0 in time, nothing lost or reset",
         run: |context| Box::pin(sigterm::run(context)),
+    },
+    Scenario {
+        name: "stopped",
+        promises: "P1 P2 P8",
+        test: "SIGSTOP and SIGCONT under load: what was answered is delivered, what was under way may come twice, and no more",
+        run: |context| Box::pin(stopped::run(context)),
     },
     Scenario {
         name: "reload",
