@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
@@ -109,9 +109,14 @@ impl Books {
         arrival.saturating_record(took);
     }
 
-    /// Deliveries that arrived.
-    pub fn delivered(&self) -> u64 {
-        self.delivered.load(Relaxed)
+    /// Waits until what was accepted has reached so many targets, for as long as that may take, and closes them.
+    pub async fn settled(&self, targets: u32, patience: Duration) -> Balance {
+        let until = Instant::now() + patience;
+        let expected = self.balance(targets).accepted * u64::from(targets);
+        while self.delivered.load(Relaxed) < expected && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.balance(targets)
     }
 
     /// From the beginning to the last arrival, in seconds.

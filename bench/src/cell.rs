@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -18,7 +18,7 @@ use crate::system::{Programs, Running, System, folder};
 /// Connections that send, as many as Retell might open for a busy account.
 const SENDERS: u32 = 64;
 /// How long deliveries may take to arrive after the last event was accepted.
-const DRAIN: Duration = Duration::from_secs(120);
+pub const DRAIN: Duration = Duration::from_secs(120);
 
 /// How events find their targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,12 +130,7 @@ impl Cell {
         let (cpu, written) = (running.cpu(), running.written());
         let answers = load.run(&books).await?;
         let targets = if self.system.forwards() { self.targets } else { 0 };
-        let balance = books.balance(targets);
-        let until = Instant::now() + DRAIN;
-        while books.delivered() < balance.accepted * u64::from(targets) && Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        let balance = books.balance(targets);
+        let balance = books.settled(targets, DRAIN).await;
         let each = |total: f64| total / (balance.accepted.max(1)) as f64;
         let [_, peak] = running.resident();
         let micros = |times: &Times, at: f64| times.value_at_quantile(at) as f64;
@@ -173,10 +168,7 @@ pub fn rules(sink: SocketAddr, signed: bool, targets: u32, routing: Routing) -> 
     let mut text = format!(
         "version: 1\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstore: {{ max_size: 64 GiB }}\nsources:\n  retell: {{ path: /webhook, verify: {verify} }}\ntargets:\n  dead: {{ kind: http, url: \"http://127.0.0.1:9/\" }}\n"
     );
-    let count = match routing {
-        Routing::Rules(_) => targets,
-        Routing::Spread(targets) => targets,
-    };
+    let count = if let Routing::Spread(count) = routing { count } else { targets };
     for at in 0..count {
         writeln!(text, "  t{at}: {{ kind: http, url: \"http://{sink}/t/{at}\" }}")
             .expect("a String takes it");

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use crate::backlog;
 use crate::body::Body;
 use crate::books::Books;
-use crate::cell::{Routing, rules};
+use crate::cell::{DRAIN, Routing, rules};
 use crate::load::Load;
 use crate::sink::Sink;
 use crate::system::{Programs, Running, System, folder, write_rules};
@@ -74,12 +74,7 @@ pub async fn reload(programs: &Programs) -> anyhow::Result<Reload> {
         running.says("a configuration was published", Duration::from_secs(10))
     })?;
     let busy = busy.await??;
-    let until = tokio::time::Instant::now() + Duration::from_secs(30);
-    let expected = books.balance(2).accepted * 2;
-    while books.delivered() < expected && tokio::time::Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let balance = books.balance(2);
+    let balance = books.settled(2, DRAIN).await;
     let p99 = [&quiet, &busy].map(|answers| answers.latency.value_at_quantile(0.99) as f64);
     let void = (balance.lost + balance.strange > 0).then(|| format!("{balance:?}"));
     Ok(Reload { took: took.as_secs_f64() * 1e3, p99, void })

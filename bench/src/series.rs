@@ -27,7 +27,7 @@ pub struct Series {
     pub idle: Vec<Footprint>,
     pub backlog: Vec<Footprint>,
     pub reload: Vec<Reload>,
-    /// Size of the binary without its debug information, in bytes.
+    /// Size of the binary, in bytes.
     pub binary: f64,
 }
 
