@@ -52,7 +52,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Outcome> {
     let (mut cuts, mut states, mut calls, mut audits) = (0, 0, 0, [0; 3]);
     // Several short histories rather than a long one: each state is read whole. How many of a history's states are different
     // depends on what happened in it.
-    let least = context.pick(400, 50_000);
+    let least = context.pick(500, 50_000);
     for _ in 0..context.pick(3, 30) {
         if states >= least {
             break;
