@@ -80,7 +80,8 @@ fn fill(shown: &mut ExplainedRequest, target: &Target, request: &Request, event:
     shown.request = Some(match target.kind {
         Kind::Log => "one line on standard output".to_owned(),
         Kind::Http(_) | Kind::Slack(_) => {
-            format!("{} {}", request.method, masked(request.url.expose(), &request.origin))
+            let url = request.address.as_ref().map_or("", |address| address.expose().as_str());
+            format!("{} {}", request.method, masked(url, request.origin()))
         }
     });
     shown.headers = request

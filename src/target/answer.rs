@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::clock::Timestamp;
 use crate::delivery::{DeadReason, Outcome, Overrides, classify};
 use crate::telemetry::AttemptLabel;
+use crate::template::Address;
 
 use super::client::Answer;
 use super::{Report, Request};
@@ -39,7 +40,7 @@ pub(super) fn judge(answer: &Answer, overrides: &Overrides, now: Timestamp) -> V
 
 /// The report of an attempt that was answered.
 pub(super) fn report(request: &Request, answer: &Answer, verdict: Verdict) -> Report {
-    let mut detail = format!("{} answered {}", request.origin, answer.status);
+    let mut detail = format!("{} answered {}", request.origin(), answer.status);
     if !answer.reason.is_empty() {
         detail.extend([" ", answer.reason]);
     }
@@ -76,8 +77,8 @@ fn label(outcome: &Outcome) -> AttemptLabel {
 /// Where a redirect points, without more of an address than its origin: the rest may be a credential.
 fn whither(request: &Request, location: Option<&str>) -> String {
     let hint = "redirects are never followed: put the final address into `url`";
-    let here = url::Url::parse(request.url.expose()).ok();
-    let there = here.as_ref().zip(location).and_then(|(here, location)| here.join(location).ok());
+    let here = request.address.as_ref().map(Address::expose);
+    let there = here.zip(location).and_then(|(here, location)| here.join(location).ok());
     let (Some(here), Some(there)) = (here, there) else {
         return format!("a redirect without a usable address; {hint}");
     };
@@ -124,7 +125,8 @@ fn secrets(request: &Request) -> Vec<&str> {
         secrets.push(value.expose());
         secrets.extend(value.expose().split(' ').skip(1));
     }
-    let rest = request.url.expose().split_once("://").map_or("", |(_, rest)| rest);
+    let url = request.address.as_ref().map_or("", |address| address.expose().as_str());
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     secrets.push(path);
     if let Some((userinfo, _)) = authority.rsplit_once('@') {

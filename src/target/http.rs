@@ -75,7 +75,7 @@ impl Method {
 impl HttpTarget {
     /// The request for one attempt. The body of a plain forward is the event's own, not a copy.
     pub(super) fn render(&self, scope: &Scope<'_>) -> Result<Request, RenderFailure> {
-        let url = scope.address(&self.url)?;
+        let address = Some(scope.address(&self.url)?);
         let event = scope.event();
         let original_type = event.envelope().request.content_type.as_deref();
         let (body, content_type) = match &self.body {
@@ -93,8 +93,7 @@ impl HttpTarget {
         for header in &self.headers {
             headers.push((header.name.clone(), header.render(scope)?, false));
         }
-        let origin = self.url.origin().to_owned();
-        Ok(Request { method: self.method.as_str(), url, origin, headers, body })
+        Ok(Request { method: self.method.as_str(), address, headers, body })
     }
 }
 

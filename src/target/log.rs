@@ -14,7 +14,6 @@ use crate::clock::Timestamp;
 use crate::delivery::Outcome;
 use crate::event::EventId;
 use crate::name::{RuleName, SourceName, TargetName};
-use crate::secret::Secret;
 use crate::telemetry::AttemptLabel;
 
 use super::answer::is_steering;
@@ -62,13 +61,7 @@ pub(super) fn render(target: &TargetName, scope: &Scope<'_>) -> Request {
     };
     let mut text = plain(&serde_json::to_string(&line).expect("names and numbers are always JSON"));
     text.push('\n');
-    Request {
-        method: "LOG",
-        url: Secret::new(ADDRESS),
-        origin: ADDRESS.to_owned(),
-        headers: Vec::new(),
-        body: Bytes::from(text),
-    }
+    Request { method: "LOG", address: None, headers: Vec::new(), body: Bytes::from(text) }
 }
 
 /// JSON may have more in its strings than a terminal should see: DEL, the control characters of C1 (one of them begins an

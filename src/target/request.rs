@@ -5,7 +5,9 @@ use bytes::Bytes;
 use crate::delivery::DeadReason;
 use crate::event::Unreadable;
 use crate::secret::Secret;
-use crate::template::TemplateError;
+use crate::template::{Address, TemplateError};
+
+use super::log;
 
 /// Longest header value, in bytes. Servers commonly take 8 KiB for a whole head.
 const HEADER_MAX: usize = 8 << 10;
@@ -15,10 +17,8 @@ const HEADER_MAX: usize = 8 << 10;
 pub struct Request {
     /// `POST`, `PUT` or `PATCH`; `LOG` for a line on standard output.
     pub method: &'static str,
-    /// The whole address.
-    pub url: Secret,
-    /// `scheme://host:port` of it.
-    pub origin: String,
+    /// Where it goes; none is standard output.
+    pub address: Option<Address>,
     /// Header names in lower case and values, each with whether the value may be shown (ours may, but for signatures;
     /// configured ones not).
     pub headers: Vec<(String, Secret, bool)>,
@@ -28,7 +28,14 @@ pub struct Request {
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} ({} bytes)", self.method, self.origin, self.body.len())
+        write!(f, "{} {} ({} bytes)", self.method, self.origin(), self.body.len())
+    }
+}
+
+impl Request {
+    /// `scheme://host:port` of its address, which may be shown.
+    pub fn origin(&self) -> &str {
+        self.address.as_ref().map_or(log::ADDRESS, Address::origin)
     }
 }
 

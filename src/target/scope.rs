@@ -4,8 +4,7 @@ use std::cell::OnceCell;
 
 use crate::event::{Document, Event};
 use crate::name::RuleName;
-use crate::secret::Secret;
-use crate::template::{Context, TextTemplate, UrlTemplate};
+use crate::template::{Address, Context, TextTemplate, UrlTemplate};
 
 use super::{AttemptInfo, RenderFailure};
 
@@ -57,7 +56,7 @@ impl<'e> Scope<'e> {
     }
 
     /// Renders an address.
-    pub(super) fn address(&self, url: &UrlTemplate) -> Result<Secret, RenderFailure> {
+    pub(super) fn address(&self, url: &UrlTemplate) -> Result<Address, RenderFailure> {
         let context = if url.is_templated() { Some(self.context()?) } else { None };
         url.render(context).map_err(|why| RenderFailure::template("url", &why))
     }

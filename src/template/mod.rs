@@ -26,4 +26,4 @@ pub use engine::{Autoescape, TextTemplate};
 pub use error::TemplateError;
 pub(crate) use filters::duration_text;
 pub use source::{Part, Source};
-pub use url::{UrlError, UrlTemplate};
+pub use url::{Address, UrlError, UrlTemplate};

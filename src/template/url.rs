@@ -9,7 +9,6 @@ use url::Url;
 
 use super::source::{Part, Token, scan};
 use super::{Autoescape, Context, Source, TemplateError, TextTemplate};
-use crate::secret::Secret;
 
 /// Longest address that is sent, in bytes.
 const URL_MAX: usize = 16 << 10;
@@ -29,22 +28,38 @@ pub enum UrlError {
     Template(#[from] TemplateError),
 }
 
+/// An address that requests go to, taken apart. Cheap to clone. `Debug` shows its origin: the rest may be a credential.
+#[derive(Clone)]
+pub struct Address {
+    origin: Arc<str>,
+    url: Arc<Url>,
+}
+
+impl Address {
+    /// `scheme://host:port`, which may be shown.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The whole of it: for sending, never for printing.
+    pub fn expose(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/…", self.origin)
+    }
+}
+
 /// A compiled address. `Debug` shows its origin.
 #[derive(Clone)]
 pub struct UrlTemplate {
-    origin: String,
-    /// The address with a letter in the place of each template: what every result is held against.
-    skeleton: Arc<Url>,
-    whole: Whole,
-}
-
-/// What is sent.
-#[derive(Clone)]
-enum Whole {
-    /// The same each time.
-    Fixed(Secret),
-    /// Put together from pieces.
-    Templated(Arc<Shape>),
+    /// The address with a letter in the place of each template: what every result is held against, or what is sent if there
+    /// is none.
+    skeleton: Address,
+    shape: Option<Arc<Shape>>,
 }
 
 /// An address cut where a value could do harm.
@@ -63,7 +78,7 @@ enum Piece {
 
 impl std::fmt::Debug for UrlTemplate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/…", self.origin)
+        self.skeleton.fmt(f)
     }
 }
 
@@ -90,26 +105,19 @@ impl UrlTemplate {
         if parse(head)?.host() != skeleton.host() {
             return Err(UrlError::Address("it has no host"));
         }
-        let whole = if is_templated {
-            Whole::Templated(Arc::new(shape))
-        } else {
-            Whole::Fixed(Secret::new(skeleton.as_str()))
-        };
-        let origin = skeleton.origin().ascii_serialization();
-        Ok(Self { origin, skeleton: Arc::new(skeleton), whole })
+        let origin = skeleton.origin().ascii_serialization().into();
+        let skeleton = Address { origin, url: Arc::new(skeleton) };
+        Ok(Self { skeleton, shape: is_templated.then(|| Arc::new(shape)) })
     }
 
     /// `scheme://host:port`, which may be shown.
     pub fn origin(&self) -> &str {
-        &self.origin
+        self.skeleton.origin()
     }
 
     /// Renders; inserted values are percent-encoded, and the host of the result is checked to be the literal one.
-    pub fn render(&self, context: Option<&Context>) -> Result<Secret, TemplateError> {
-        let shape = match &self.whole {
-            Whole::Fixed(address) => return Ok(address.clone()),
-            Whole::Templated(shape) => shape,
-        };
+    pub fn render(&self, context: Option<&Context>) -> Result<Address, TemplateError> {
+        let Some(shape) = &self.shape else { return Ok(self.skeleton.clone()) };
         let context = context.ok_or(TemplateError::new("the address needs the event's body"))?;
         let text = shape.write(|template| template.render(context))?;
         if text.len() > URL_MAX {
@@ -119,24 +127,25 @@ impl UrlTemplate {
         if !self.has_same_shape(&url) {
             return Err(TemplateError::new("a value would change where the address leads"));
         }
-        Ok(Secret::new(url.as_str()))
+        Ok(Address { origin: Arc::clone(&self.skeleton.origin), url: Arc::new(url) })
     }
 
     /// Whether there is a template in it, so that a context is needed.
     pub fn is_templated(&self) -> bool {
-        matches!(self.whole, Whole::Templated(_))
+        self.shape.is_some()
     }
 
     fn has_same_shape(&self, url: &Url) -> bool {
         let segments = |url: &Url| url.path_segments().map_or(0, Iterator::count);
-        url.scheme() == self.skeleton.scheme()
-            && url.host() == self.skeleton.host()
-            && url.port() == self.skeleton.port()
-            && url.username() == self.skeleton.username()
-            && url.password() == self.skeleton.password()
+        let skeleton = self.skeleton.expose();
+        url.scheme() == skeleton.scheme()
+            && url.host() == skeleton.host()
+            && url.port() == skeleton.port()
+            && url.username() == skeleton.username()
+            && url.password() == skeleton.password()
             && url.fragment().is_none()
-            && url.query().is_some() == self.skeleton.query().is_some()
-            && segments(url) == segments(&self.skeleton)
+            && url.query().is_some() == skeleton.query().is_some()
+            && segments(url) == segments(skeleton)
     }
 }
 

@@ -38,7 +38,7 @@ pub fn check(data: &[u8]) {
     if let Ok(template) = UrlTemplate::new(&source)
         && let Ok(address) = template.render(Some(&context))
     {
-        let url = url::Url::parse(address.expose()).expect("a rendered address is one");
+        let url = url::Url::parse(address.expose().as_str()).expect("a rendered address is one");
         assert_eq!(url.origin().ascii_serialization(), template.origin());
     }
 }

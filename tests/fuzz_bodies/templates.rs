@@ -100,7 +100,7 @@ fn render(event: &Event) {
         assert_eq!(body["list"].as_array().map(Vec::len), Some(2));
     }
     if let Ok(address) = set().url.render(Some(&context)) {
-        same_address(address.expose());
+        same_address(address.expose().as_str());
     }
 }
 
@@ -122,7 +122,7 @@ fn exact(event: &Event, text: &str) {
         json!({ "whole": text, "text": format!("x: {text}!"), "list": [text, 1] })
     );
     if let Ok(address) = set.url.render(Some(&context)) {
-        let url = same_address(address.expose());
+        let url = same_address(address.expose().as_str());
         let query: Vec<_> = url.query_pairs().into_owned().collect();
         let expected = [("q".to_owned(), text.to_owned()), ("r".to_owned(), "1".to_owned())];
         assert_eq!(query, expected);

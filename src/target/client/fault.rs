@@ -20,7 +20,7 @@ pub(in crate::target) struct Fault {
 
 impl Fault {
     fn unreachable(request: &Request, what: &str) -> Self {
-        let detail = format!("{}: {what}", request.origin);
+        let detail = format!("{}: {what}", request.origin());
         Self { label: AttemptLabel::Unreachable, detail }
     }
 
@@ -43,7 +43,7 @@ impl Fault {
     pub(super) fn no_answer(request: &Request, timeout: Duration) -> Self {
         let detail = format!(
             "{}: no answer within {}; raise `timeout` if the target needs longer",
-            request.origin,
+            request.origin(),
             humantime::format_duration(timeout)
         );
         Self { label: AttemptLabel::Timeout, detail }
@@ -58,7 +58,7 @@ impl Fault {
             let within = humantime::format_duration(CONNECT_TIMEOUT);
             let detail = format!(
                 "{}: no connection within {within}; is the host up, and does a firewall let us through?",
-                request.origin
+                request.origin()
             );
             return Self { label: AttemptLabel::Timeout, detail };
         }

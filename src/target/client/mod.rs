@@ -31,8 +31,6 @@ pub(super) const ANSWER_MAX: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept. Load balancers commonly close theirs after 60 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
-/// Most unused connections that are kept for each target.
-const IDLE_MAX: usize = 8;
 
 /// A client for one target: its pool, and the certificate authorities it trusts. Cheap to clone.
 #[derive(Clone)]
@@ -81,7 +79,9 @@ impl Client {
             .tcp_nodelay(true)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_MAX)
+            // A connection is made only when none is unused, so there are never many more than attempts at once. With a bound
+            // below that they would be closed and made again all the time.
+            .pool_max_idle_per_host(usize::MAX)
             .build()
             .expect(
                 "a client with its TLS and its resolver given needs nothing that could be missing",
@@ -95,13 +95,14 @@ impl Client {
     /// follows breaks off or drips until the deadline.
     pub(super) async fn send(&self, request: &Request, timeout: Duration) -> Result<Answer, Fault> {
         let deadline = Instant::now() + timeout;
-        let url = Url::parse(request.url.expose()).map_err(|_error| Fault::address(request))?;
-        dial::check_literal(&url).map_err(|refused| Fault::refused(request, refused))?;
+        let address = request.address.as_ref().ok_or_else(|| Fault::address(request))?;
+        let url = address.expose();
+        dial::check_literal(url).map_err(|refused| Fault::refused(request, refused))?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_error| Fault::address(request))?;
         let sending = self
             .inner
-            .request(method, url)
+            .request(method, url.clone())
             .headers(headers(request)?)
             .body(request.body.clone())
             .send();

@@ -46,11 +46,10 @@ pub struct Blocks(pub BodyTemplate);
 impl SlackTarget {
     /// The request for one attempt.
     pub(super) fn render(&self, scope: &Scope<'_>) -> Result<Request, RenderFailure> {
-        let url = scope.address(&self.url)?;
+        let address = Some(scope.address(&self.url)?);
         let body = Bytes::from(self.message(scope)?.to_string());
         let headers = own_headers(scope.event(), scope.info(), "application/json");
-        let origin = self.url.origin().to_owned();
-        Ok(Request { method: "POST", url, origin, headers, body })
+        Ok(Request { method: "POST", address, headers, body })
     }
 
     fn message(&self, scope: &Scope<'_>) -> Result<Value, RenderFailure> {
