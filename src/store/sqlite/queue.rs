@@ -3,12 +3,17 @@
 //! A sender that is told "not now" at once can try elsewhere or again; one that waits until its own time runs out does not
 //! know what became of its event. So an event is refused when the commits before it are likely to take more than two
 //! seconds, or when the commit under way already has.
+//!
+//! Nobody waits for an outcome to be settled but a later delivery of its order key, and each of them changes pages that new
+//! events do not touch. So while there is much to do, outcomes gather for a moment and go together; when there is little,
+//! they go at once.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::StoreError;
+use super::now;
 use super::operation::Operation;
 
 /// The longest that an event may expect to wait.
@@ -19,6 +24,11 @@ const EVENTS_MAX: usize = 16_384;
 const BYTES_MAX: usize = 64 << 20;
 /// Most operations of other kinds that wait. Dispatch has at most 1,024 outcomes unsettled; the rest is asked by people.
 const OTHERS_MAX: usize = 8_192;
+
+/// How long outcomes gather after some were taken, at most.
+const GATHER: Duration = Duration::from_millis(5);
+/// How many outcomes are worth a transaction at once.
+const GATHERED: usize = 64;
 
 /// How much goes into one transaction.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +49,10 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: VecDeque<Operation>,
+    /// Outcomes, which may gather.
+    outcomes: VecDeque<Operation>,
+    /// When outcomes were last taken.
+    settled: Option<Instant>,
     events: usize,
     bytes: usize,
     closed: bool,
@@ -76,24 +90,51 @@ impl Queue {
             inner.bytes += operation.weight();
         }
         inner.closed = matches!(operation, Operation::Close(_));
-        inner.waiting.push_back(operation);
+        // Waking costs a system call; whoever made a line begin has done it.
+        let wake = match operation {
+            Operation::Settle(_) => {
+                inner.outcomes.push_back(operation);
+                matches!(inner.outcomes.len(), 1 | GATHERED)
+            }
+            other => {
+                inner.waiting.push_back(other);
+                inner.waiting.len() == 1 || inner.closed
+            }
+        };
         drop(inner);
-        self.arrived.notify_one();
+        if wake {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
     /// Waits at most so long for something to do, and takes what fits in one transaction.
     pub(super) fn take(&self, patience: Duration) -> Vec<Operation> {
         let mut inner = self.lock();
-        if inner.waiting.is_empty() && !inner.closed && !patience.is_zero() {
-            let idle = |inner: &mut Inner| inner.waiting.is_empty() && !inner.closed;
-            let waited = self.arrived.wait_timeout_while(inner, patience, idle);
+        let mut time = now();
+        let until = time + patience;
+        while !inner.has_work(time) {
+            let wait = until.min(inner.ripe_at().unwrap_or(until)).saturating_duration_since(time);
+            if wait.is_zero() {
+                return Vec::new();
+            }
+            let waited = self.arrived.wait_timeout(inner, wait);
             inner = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+            time = now();
         }
-        let (mut taken, mut bytes) = (Vec::new(), 0);
+        let mut taken = Vec::new();
+        if inner.is_ripe(time) {
+            inner.settled = Some(time);
+            let count = inner.outcomes.len().min(self.batch.count);
+            taken.extend(inner.outcomes.drain(..count));
+        }
+        let mut bytes = 0;
         while let Some(next) = inner.waiting.front() {
             let weight = next.weight();
-            if taken.len() >= self.batch.count || (bytes > 0 && bytes + weight > self.batch.bytes) {
+            let full = taken.len() >= self.batch.count
+                || (bytes > 0 && bytes + weight > self.batch.bytes)
+                || (matches!(next, Operation::Close(_)) && !inner.outcomes.is_empty());
+            if full {
                 break;
             }
             bytes += weight;
@@ -108,7 +149,7 @@ impl Queue {
 
     /// Whether anything waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.lock().waiting.is_empty()
+        self.lock().is_idle()
     }
 
     /// A commit begins.
@@ -134,17 +175,41 @@ impl Queue {
     pub(super) fn drain(&self) -> Vec<Operation> {
         let mut inner = self.lock();
         (inner.events, inner.bytes) = (0, 0);
-        inner.waiting.drain(..).collect()
+        let outcomes = std::mem::take(&mut inner.outcomes);
+        outcomes.into_iter().chain(inner.waiting.drain(..)).collect()
     }
 
     /// Whether it was closed and everything was taken.
     pub(super) fn is_over(&self) -> bool {
         let inner = self.lock();
-        inner.closed && inner.waiting.is_empty()
+        inner.closed && inner.is_idle()
     }
 }
 
 impl Inner {
+    /// Whether nothing waits.
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.outcomes.is_empty()
+    }
+
+    /// Whether there is something to commit now.
+    fn has_work(&self, now: Instant) -> bool {
+        !self.waiting.is_empty() || self.closed || self.is_ripe(now)
+    }
+
+    /// Whether the outcomes that wait, if any, go into the next transaction.
+    fn is_ripe(&self, now: Instant) -> bool {
+        let many = self.outcomes.len() >= GATHERED || self.closed;
+        let rested = self.settled.is_none_or(|settled| settled + GATHER <= now);
+        !self.outcomes.is_empty() && (many || rested)
+    }
+
+    /// When those that wait go at the latest.
+    fn ripe_at(&self) -> Option<Instant> {
+        let settled = self.settled.filter(|_| !self.outcomes.is_empty());
+        settled.map(|settled| settled + GATHER)
+    }
+
     fn admits(&self, operation: &Operation, batch: Batch, now: Instant) -> bool {
         match operation {
             Operation::Append(_) => {
@@ -156,6 +221,7 @@ impl Inner {
                 fits && (idle || self.expected(weight, batch, now) <= PATIENCE)
             }
             Operation::Close(_) => true,
+            Operation::Settle(_) => self.outcomes.len() < OTHERS_MAX,
             _ => self.waiting.len() - self.events < OTHERS_MAX,
         }
     }
@@ -205,11 +271,6 @@ mod tests {
 
     const BATCH: Batch = Batch { count: 4, bytes: 1 << 20 };
 
-    #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
-    fn now() -> Instant {
-        Instant::now()
-    }
-
     #[test]
     fn a_batch_is_bounded_in_number_and_bytes() {
         let (queue, now) = (Queue::new(BATCH), now());
@@ -227,6 +288,45 @@ mod tests {
         assert_eq!(sizes.collect::<Vec<_>>(), [4, 3, 1, 1, 1]);
         let left = queue.lock();
         assert_eq!((left.events, left.bytes), (0, 0));
+    }
+
+    #[test]
+    fn outcomes_go_at_once_when_alone_and_gather_when_there_are_many() {
+        let (queue, start) = (Queue::new(Batch { count: 128, bytes: 1 << 20 }), now());
+        let ripe = |at| queue.lock().is_ripe(at);
+        assert!(!ripe(start));
+        assert!(queue.push(settle(), start).is_ok());
+        assert_eq!(queue.take(Duration::ZERO).len(), 1, "nothing was settled before it");
+        let settled = queue.lock().settled.unwrap();
+        assert!(queue.push(settle(), start).is_ok());
+        assert!(!ripe(settled + GATHER / 2) && ripe(settled + GATHER));
+        assert_eq!(queue.lock().ripe_at(), Some(settled + GATHER));
+        // However early it is, an event does not wait, and takes no outcome along.
+        queue.lock().settled = Some(settled + Duration::from_hours(1));
+        assert!(queue.push(append(100), start).is_ok());
+        assert_eq!(queue.take(Duration::ZERO).len(), 1);
+        assert_eq!(queue.lock().outcomes.len(), 1);
+        for _ in 1..GATHERED {
+            assert!(queue.take(Duration::ZERO).is_empty());
+            assert!(queue.push(settle(), start).is_ok());
+        }
+        assert_eq!(queue.take(Duration::ZERO).len(), GATHERED);
+    }
+
+    #[test]
+    fn the_end_comes_after_every_outcome() {
+        let (queue, now) = (Queue::new(BATCH), now());
+        for _ in 0..6 {
+            assert!(queue.push(settle(), now).is_ok());
+        }
+        assert!(queue.push(append(100), now).is_ok());
+        let (promise, _pending) = Pending::new();
+        assert!(queue.push(Operation::Close(promise), now).is_ok());
+        let ends = |taken: &[Operation]| taken.iter().any(|one| matches!(one, Operation::Close(_)));
+        let (first, second) = (queue.take(Duration::ZERO), queue.take(Duration::ZERO));
+        assert_eq!((first.len(), ends(&first)), (4, false));
+        assert_eq!((second.len(), ends(&second)), (4, true));
+        assert!(queue.is_over());
     }
 
     #[test]
