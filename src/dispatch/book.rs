@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::clock::Timestamp;
 use crate::delivery::DeliveryId;
+use crate::event::EventId;
 use crate::store::Ready;
 
 use super::lane::Fresh;
@@ -192,6 +193,21 @@ impl Book {
         let (key, _) = due.min_by_key(|(key, waiting)| (waiting.ready.attempts, **key))?;
         let key = *key;
         self.claim(key)
+    }
+
+    /// Of the nearest `most` that are due at `now`, those whose event has to be read.
+    pub(super) fn without_event(&self, most: usize, now: Instant) -> Vec<(DeliveryId, EventId)> {
+        let due = self.waiting.iter().take(most).take_while(|((due, _), _)| *due <= now);
+        let bare = due.filter(|(_, waiting)| waiting.fresh.is_none());
+        bare.map(|((_, id), waiting)| (*id, waiting.ready.event)).collect()
+    }
+
+    /// The event of a delivery was read; if it still waits without it, it has it now.
+    pub(super) fn bring(&mut self, to: DeliveryId, fresh: Fresh) {
+        let place = self.due_of.get(&to).map(|due| (*due, to));
+        if let Some(waiting) = place.and_then(|place| self.waiting.get_mut(&place)) {
+            waiting.fresh.get_or_insert(fresh);
+        }
     }
 
     fn claim(&mut self, key: (Instant, DeliveryId)) -> Option<Waiting> {

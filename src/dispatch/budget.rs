@@ -49,6 +49,12 @@ impl Budget {
         (self.used.load(Ordering::Acquire) <= limit).then_some(charge)
     }
 
+    /// How many bytes more may wait.
+    pub(super) fn room_for_waiting(&self) -> usize {
+        let limit = self.body_memory.load(Ordering::Relaxed) / 4;
+        limit.saturating_sub(self.used.load(Ordering::Acquire))
+    }
+
     /// Room for the body of an attempt: always, but [`Budget::is_tight`] tells others to hold back.
     pub(super) fn for_attempt(self: &Arc<Self>, len: usize) -> Charge {
         let bytes = len.saturating_add(OVERHEAD);

@@ -108,6 +108,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The envelope, matched rules and body of a stored event; the body's checksum is checked.
     fn body(&self, event: EventId) -> Pending<Body>;
 
+    /// The same for several events at once, in their order, until the bodies are `most` bytes. One that is missing or damaged
+    /// is left out; whoever needs it asks for it alone and is told why.
+    fn bodies(&self, events: Vec<EventId>, most: usize) -> Pending<Vec<(EventId, Body)>>;
+
     /// Every target with pending deliveries or dead letters, or that is paused, whether the configuration has it or not.
     fn stats(&self) -> Pending<Stats>;
 

@@ -1,6 +1,6 @@
 //! Deliveries go out, once each, in their order, and nobody waits for anybody else.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::harness::*;
@@ -203,6 +203,22 @@ async fn at_most_so_many_outcomes_wait_to_be_committed() {
     assert_eq!(it.calls().len(), 1024 + 16, "and those whose slot is still taken");
     it.until_at_rest(300 * SECOND).await;
     assert_eq!(it.calls().len(), 1400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_the_store_is_read_many_at_once() {
+    let mut it = Harness::start(&[spec("crm")]).await;
+    it.plan(|_| Reply::After(SECOND / 1000, Outcome::Accepted));
+    it.pass(SECOND).await;
+    for _ in 0..400 {
+        it.store_only(&[("crm", None)]).await;
+    }
+    it.dispatch.wake(None);
+    it.until_at_rest(60 * SECOND).await;
+    assert_eq!(it.called("crm"), (1..=400).collect::<Vec<_>>());
+    let read = |count: &AtomicUsize| count.load(Ordering::SeqCst);
+    let (alone, together) = (read(&it.store.bodies), read(&it.store.prefetches));
+    assert!(alone < 80 && (5..40).contains(&together), "{alone} alone, {together} together");
 }
 
 #[tokio::test(start_paused = true)]

@@ -169,6 +169,8 @@ pub(super) struct Braked {
     pub(super) unsettled: Arc<AtomicUsize>,
     /// Bodies that were read.
     pub(super) bodies: AtomicUsize,
+    /// Reads of many bodies at once.
+    pub(super) prefetches: AtomicUsize,
     /// Reads of what is due.
     pub(super) refills: AtomicUsize,
     /// Reads fail.
@@ -212,6 +214,14 @@ impl Store for Braked {
             return Pending::ready(Err(StoreError::Read("slow disk".into())));
         }
         self.inner.body(event)
+    }
+
+    fn bodies(&self, events: Vec<EventId>, most: usize) -> Pending<Vec<(EventId, Body)>> {
+        self.prefetches.fetch_add(1, Ordering::SeqCst);
+        if self.reads_fail.load(Ordering::SeqCst) {
+            return Pending::ready(Err(StoreError::Read("slow disk".into())));
+        }
+        self.inner.bodies(events, most)
     }
 
     fn append(&self, event: Append) -> Pending<Appended> {
@@ -353,6 +363,7 @@ impl Harness {
             settle_after: AtomicU64::new(0),
             unsettled: Arc::default(),
             bodies: AtomicUsize::new(0),
+            prefetches: AtomicUsize::new(0),
             refills: AtomicUsize::new(0),
             reads_fail: AtomicBool::new(false),
             tasks: tasks.clone(),

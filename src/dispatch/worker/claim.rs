@@ -50,6 +50,7 @@ impl Worker {
             let Some(claimed) = claimed else { return };
             let probe = pass == Pass::Probe;
             self.gate.begin(probe, self.offset(now));
+            self.prefetch.claimed();
             self.launch(target, claimed, probe);
         }
     }

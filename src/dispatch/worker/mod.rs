@@ -6,6 +6,7 @@
 
 mod backlog;
 mod claim;
+mod prefetch;
 
 use std::fmt;
 use std::pin::Pin;
@@ -30,6 +31,7 @@ use super::gate::{Gate, Pass};
 use super::lane::{Fresh, Lane, Shown};
 use super::roster::Roster;
 use claim::{Landing, Settling};
+use prefetch::{Bodies, Prefetch};
 
 /// How long the deliveries of a target that the configuration no longer has are kept: a rename is often two saves.
 pub(super) const REMOVED_GRACE: Duration = Duration::from_mins(10);
@@ -55,6 +57,7 @@ pub(super) struct Worker {
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
     settles: FuturesUnordered<BoxFuture<'static, Settling>>,
     refill: Option<Pending<Vec<Ready>>>,
+    prefetch: Prefetch,
     /// After the store failed.
     store_not_before: Option<Instant>,
     burial: Option<(DeadReason, Pending<u64>)>,
@@ -77,6 +80,7 @@ enum Happening {
     Landed(Landing),
     Settled(Settling),
     Refilled(Result<Vec<Ready>, StoreError>),
+    Fetched(Result<Bodies, StoreError>),
     Buried(Result<u64, StoreError>),
     Time,
 }
@@ -98,6 +102,7 @@ impl Worker {
             flights: FuturesUnordered::new(),
             settles: FuturesUnordered::new(),
             refill: None,
+            prefetch: Prefetch::default(),
             store_not_before: None,
             burial: None,
             halted: false,
@@ -120,6 +125,7 @@ impl Worker {
             self.bury_if_removed();
             self.begin_refill();
             self.claim();
+            self.begin_prefetch();
             self.show();
             if self.is_done() {
                 break;
@@ -132,6 +138,7 @@ impl Worker {
                 Happening::Landed(landing) => self.land(landing),
                 Happening::Settled(settling) => self.settled(settling),
                 Happening::Refilled(rows) => self.end_refill(rows),
+                Happening::Fetched(bodies) => self.end_prefetch(bodies),
                 Happening::Buried(count) => self.end_burial(count),
                 Happening::Rung | Happening::Time => {}
             }
@@ -148,6 +155,7 @@ impl Worker {
             Some(landing) = self.flights.next() => Happening::Landed(landing),
             Some(settling) = self.settles.next() => Happening::Settled(settling),
             rows = answer(self.refill.as_mut()) => Happening::Refilled(rows),
+            bodies = answer(self.prefetch.reading.as_mut().map(|(_, bodies)| bodies)) => Happening::Fetched(bodies),
             count = answer(self.burial.as_mut().map(|(_, count)| count)) => Happening::Buried(count),
             () = timer, if timed => Happening::Time,
         }

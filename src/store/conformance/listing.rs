@@ -223,6 +223,30 @@ pub async fn a_damaged_body_is_noticed<S: Subject>(subject: &mut S) {
     assert_eq!(due(&*store, "crm").await.len(), 3);
 }
 
+/// In their order, as many as were asked for, without those that cannot be read.
+pub async fn several_bodies_come_at_once<S: Subject>(subject: &mut S) {
+    let store = subject.open();
+    for number in 1..=4 {
+        stored(&*store, event(number, 0, &["crm"])).await;
+    }
+    done(store.close()).await;
+    drop(store);
+    subject.damage(id(2, 0));
+    let store = subject.open();
+    let asked: Vec<_> = [4, 2, 9, 1, 3].map(|number| id(number, 0)).into();
+    let all = done(store.bodies(asked.clone(), usize::MAX)).await;
+    let ids: Vec<_> = all.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, [4, 1, 3].map(|number| id(number, 0)));
+    for (id, stored) in &all {
+        assert_eq!(stored.body, body(&*store, *id).await.body);
+        assert_eq!(stored.envelope.id, *id);
+    }
+    let two = all.iter().take(2).map(|(_, stored)| stored.body.len()).sum();
+    assert_eq!(done(store.bodies(asked.clone(), two)).await.len(), 2);
+    assert_eq!(done(store.bodies(asked, two - 1)).await.len(), 1);
+    assert!(done(store.bodies(Vec::new(), 9)).await.is_empty());
+}
+
 /// Without a word of warning before it: the handle is let go, not closed.
 pub async fn everything_is_there_after_a_restart<S: Subject>(subject: &mut S) {
     let store = subject.open();

@@ -88,6 +88,7 @@ macro_rules! store_conformance {
             revisions_are_numbered
             unknown_things_are_not_found
             a_damaged_body_is_noticed
+            several_bodies_come_at_once
             everything_is_there_after_a_restart
             a_closed_store_says_so
             counts_are_right_after_every_step

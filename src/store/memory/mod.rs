@@ -127,6 +127,19 @@ impl Store for Memory {
         self.with(|state| state.body(event))
     }
 
+    fn bodies(&self, events: Vec<EventId>, most: usize) -> Pending<Vec<(EventId, Body)>> {
+        self.with(|state| {
+            let bodies = events.into_iter().filter_map(|id| Some((id, state.body(id).ok()?)));
+            let mut bytes = 0;
+            Ok(bodies
+                .take_while(|(_, body)| {
+                    bytes += body.body.len();
+                    bytes <= most
+                })
+                .collect())
+        })
+    }
+
     fn stats(&self) -> Pending<Stats> {
         self.with(|state| Ok(state.stats()))
     }

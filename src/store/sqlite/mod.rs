@@ -308,6 +308,10 @@ impl Store for Sqlite {
         self.read(&self.quick, move |sql| read::body(sql, event))
     }
 
+    fn bodies(&self, events: Vec<EventId>, most: usize) -> Pending<Vec<(EventId, Body)>> {
+        self.read(&self.quick, move |sql| read::bodies(sql, events, most))
+    }
+
     fn stats(&self) -> Pending<Stats> {
         let shared = Arc::clone(&self.shared);
         self.read(&self.quick, move |sql| {

@@ -59,8 +59,37 @@ pub(super) fn due(
 pub(super) fn body(sql: &Connection, id: EventId) -> Result<Body, ReadError> {
     // One snapshot: between the two reads the event could be forgotten.
     let transaction = sql.unchecked_transaction()?;
-    let row = event_by_id(&transaction, id)?.ok_or(StoreError::NotFound)?;
-    let bytes = match bytes_of(&transaction, row.seq) {
+    checked(&transaction, id)
+}
+
+/// Several events with their bodies, as long as these are at most so many bytes.
+pub(super) fn bodies(
+    sql: &Connection,
+    events: Vec<EventId>,
+    most: usize,
+) -> Result<Vec<(EventId, Body)>, ReadError> {
+    let transaction = sql.unchecked_transaction()?;
+    let mut found = Vec::with_capacity(events.len());
+    let mut bytes = 0;
+    for id in events {
+        match checked(&transaction, id) {
+            Ok(body) => {
+                bytes += body.body.len();
+                if bytes > most {
+                    break;
+                }
+                found.push((id, body));
+            }
+            Err(ReadError::Store(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn checked(sql: &Connection, id: EventId) -> Result<Body, ReadError> {
+    let row = event_by_id(sql, id)?.ok_or(StoreError::NotFound)?;
+    let bytes = match bytes_of(sql, row.seq) {
         Ok(bytes) => bytes.ok_or(StoreError::Damaged(id))?,
         // A page of this body makes no sense; other events have other pages.
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => {

@@ -78,6 +78,7 @@ impl Store for Gate {
         add_revision(text: Arc<str>, hash: ContentHash, now: Timestamp) -> Pending<Revision>;
         due(target: &TargetName, after: Option<(Timestamp, DeliveryId)>, limit: usize) -> Pending<Vec<Ready>>;
         body(event: EventId) -> Pending<Body>;
+        bodies(events: Vec<EventId>, most: usize) -> Pending<Vec<(EventId, Body)>>;
         stats() -> Pending<Stats>;
         events(filter: EventFilter, page: Page) -> Pending<EventPage>;
         event(id: EventId) -> Pending<(EventRecord, Tried)>;
