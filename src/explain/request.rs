@@ -87,8 +87,9 @@ fn fill(shown: &mut ExplainedRequest, target: &Target, request: &Request, event:
     shown.headers = request
         .headers
         .iter()
-        .map(|(name, value, may_be_shown)| {
-            (name.clone(), if *may_be_shown { value.expose() } else { MASK }.to_owned())
+        .map(|(name, value)| {
+            let shown = value.to_str().ok().filter(|_| !value.is_sensitive());
+            (name.as_str().to_owned(), shown.unwrap_or(MASK).to_owned())
         })
         .collect();
     shown.unchanged = request.body == *event.body();

@@ -119,11 +119,11 @@ fn kept(request: &Request, body: &[u8]) -> Option<String> {
 /// What of a request must not come back: hidden header values (with and without the word before them, as in
 /// `Bearer …`), and the address beyond its origin.
 fn secrets(request: &Request) -> Vec<&str> {
-    let hidden = request.headers.iter().filter(|(_, _, may_be_shown)| !may_be_shown);
+    let hidden = request.headers.values().filter(|value| value.is_sensitive());
     let mut secrets: Vec<&str> = Vec::new();
-    for (_, value, _) in hidden {
-        secrets.push(value.expose());
-        secrets.extend(value.expose().split(' ').skip(1));
+    for value in hidden.filter_map(|value| value.to_str().ok()) {
+        secrets.push(value);
+        secrets.extend(value.split(' ').skip(1));
     }
     let url = request.address.as_ref().map_or("", |address| address.expose().as_str());
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);

@@ -1,14 +1,14 @@
 //! `kind: http`: any endpoint. Forwards the exact bytes unless `body` is given.
 
 use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
 
 use crate::path::Path;
-use crate::secret::Secret;
 use crate::template::{BodyTemplate, TextTemplate, UrlTemplate};
 
-use super::request::check_header_value;
+use super::request::header_value;
 use super::scope::Scope;
-use super::sign::{Headers, original_signature, own_headers};
+use super::sign::{add_original_signature, own_headers};
 use super::{Client, RenderFailure, Request, Sign};
 
 /// The methods a target may use.
@@ -22,13 +22,13 @@ pub enum Method {
     Patch,
 }
 
-/// One header to send.
+/// One header to send; never one that we set ourselves or that frames the message.
 #[derive(Debug, Clone)]
 pub struct HeaderTemplate {
-    /// Its name in lower case; never one that we set ourselves or that frames the message.
-    pub name: String,
-    /// Its value.
-    pub value: TextTemplate,
+    name: HeaderName,
+    value: TextTemplate,
+    /// What it renders to, if that is always the same and can be sent.
+    fixed: Option<HeaderValue>,
 }
 
 /// What goes out.
@@ -60,7 +60,7 @@ pub struct HttpTarget {
 }
 
 /// What a body of ours is. A body that is forwarded keeps the type it came with.
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 impl Method {
     fn as_str(self) -> &'static str {
@@ -83,27 +83,43 @@ impl HttpTarget {
             Body::Redacted(paths) => (redacted(paths, scope)?, None),
             Body::Template(template) => (rendered(template, scope)?, None),
         };
-        let content_type = content_type.filter(|text| check_header_value(text).is_ok());
-        let mut headers = own_headers(event, scope.info(), content_type.unwrap_or(JSON));
-        headers.extend(match (&self.sign, &self.body) {
-            (Some(sign), _) => sign.headers(event, scope.info(), &body),
-            (None, Body::Original) => original_signature(event),
-            (None, _) => Headers::new(),
-        });
+        let content_type = content_type.and_then(|text| header_value(text).ok());
+        let content_type = content_type.unwrap_or(HeaderValue::from_static(JSON));
+        let mut headers = own_headers(event, scope.info(), content_type);
+        match (&self.sign, &self.body) {
+            (Some(sign), _) => sign.add_to(&mut headers, event, scope.info(), &body),
+            (None, Body::Original) => add_original_signature(&mut headers, event),
+            (None, _) => {}
+        }
         for header in &self.headers {
-            headers.push((header.name.clone(), header.render(scope)?, false));
+            headers.append(header.name.clone(), header.render(scope)?);
         }
         Ok(Request { method: self.method.as_str(), address, headers, body })
     }
 }
 
 impl HeaderTemplate {
-    fn render(&self, scope: &Scope<'_>) -> Result<Secret, RenderFailure> {
-        let place = || format!("header {}", self.name);
-        let value = scope.text(&place(), &self.value)?;
-        check_header_value(&value).map_err(|why| RenderFailure::unsendable(&place(), why))?;
-        Ok(Secret::new(value))
+    /// A header with its value.
+    pub fn new(name: HeaderName, value: TextTemplate) -> Self {
+        let fixed = value.fixed().and_then(|text| secret(text.expose()).ok());
+        Self { name, value, fixed }
     }
+
+    fn render(&self, scope: &Scope<'_>) -> Result<HeaderValue, RenderFailure> {
+        if let Some(value) = &self.fixed {
+            return Ok(value.clone());
+        }
+        let place = format!("header {}", self.name);
+        let value = scope.text(&place, &self.value)?;
+        secret(&value).map_err(|why| RenderFailure::unsendable(&place, why))
+    }
+}
+
+/// A value that nothing may print.
+fn secret(value: &str) -> Result<HeaderValue, &'static str> {
+    let mut value = header_value(value)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// The document without these places. It is always written anew: a key that occurs twice could hide a place from us that

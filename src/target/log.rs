@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::header::HeaderMap;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -61,7 +62,7 @@ pub(super) fn render(target: &TargetName, scope: &Scope<'_>) -> Request {
     };
     let mut text = plain(&serde_json::to_string(&line).expect("names and numbers are always JSON"));
     text.push('\n');
-    Request { method: "LOG", address: None, headers: Vec::new(), body: Bytes::from(text) }
+    Request { method: "LOG", address: None, headers: HeaderMap::new(), body: Bytes::from(text) }
 }
 
 /// JSON may have more in its strings than a terminal should see: DEL, the control characters of C1 (one of them begins an

@@ -1,10 +1,10 @@
 //! A rendered request.
 
 use bytes::Bytes;
+use hyper::header::{HeaderMap, HeaderValue};
 
 use crate::delivery::DeadReason;
 use crate::event::Unreadable;
-use crate::secret::Secret;
 use crate::template::{Address, TemplateError};
 
 use super::log;
@@ -19,9 +19,9 @@ pub struct Request {
     pub method: &'static str,
     /// Where it goes; none is standard output.
     pub address: Option<Address>,
-    /// Header names in lower case and values, each with whether the value may be shown (ours may, but for signatures;
-    /// configured ones not).
-    pub headers: Vec<(String, Secret, bool)>,
+    /// Headers in the order in which they are sent. Values that must not be shown are marked as sensitive: those that are
+    /// configured, and signatures.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
@@ -66,13 +66,13 @@ impl RenderFailure {
     }
 }
 
-/// Whether `value` can be sent as a header: printable ASCII of at most 8 KiB.
-pub(super) fn check_header_value(value: &str) -> Result<(), &'static str> {
+/// `value` as a header's: printable ASCII of at most 8 KiB.
+pub(super) fn header_value(value: &str) -> Result<HeaderValue, &'static str> {
     if value.len() > HEADER_MAX {
         return Err("the value is longer than 8 KiB");
     }
     match value.chars().find(|c| !matches!(c, ' '..='~')) {
-        None => Ok(()),
+        None => HeaderValue::from_str(value).map_err(|_odd| "the value cannot be sent"),
         Some('\r' | '\n') => Err("the value has a line break in it"),
         Some(c) if c.is_control() => Err("the value has a control character in it"),
         Some(_) => Err("the value has a character in it that is not ASCII"),

@@ -1,12 +1,14 @@
 //! Signing what goes out, and the headers that every request carries.
 
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+
 use crate::event::Event;
 use crate::secret::Secret;
 use crate::signature::standard::{StandardKey, seconds};
 use crate::signature::{RETELL_HEADER, retell};
 
 use super::AttemptInfo;
-use super::request::check_header_value;
+use super::request::header_value;
 
 /// How a target's requests are signed.
 #[derive(Debug, Clone)]
@@ -18,55 +20,79 @@ pub enum Sign {
 }
 
 /// Who sends.
-const USER_AGENT: &str = concat!("hookswitch/", env!("CARGO_PKG_VERSION"));
+const SENDER: &str = concat!("hookswitch/", env!("CARGO_PKG_VERSION"));
 /// Longest event name that goes into a header.
 const EVENT_NAME_MAX: usize = 64;
 
-/// Header names, values, and whether a value may be shown.
-pub(super) type Headers = Vec<(String, Secret, bool)>;
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const EVENT: HeaderName = HeaderName::from_static("x-hookswitch-event");
+const ATTEMPT: HeaderName = HeaderName::from_static("x-hookswitch-attempt");
+const REPLAY: HeaderName = HeaderName::from_static("x-hookswitch-replay");
+const ORIGINAL: HeaderName = HeaderName::from_static(RETELL_HEADER);
 
 /// The headers of our own, in a fixed order.
-pub(super) fn own_headers(event: &Event, info: AttemptInfo, content_type: &str) -> Headers {
+pub(super) fn own_headers(
+    event: &Event,
+    info: AttemptInfo,
+    content_type: HeaderValue,
+) -> HeaderMap {
     let envelope = event.envelope();
-    let mut headers = Headers::with_capacity(10);
-    let mut add =
-        |name: &str, value: &str| headers.push((name.to_owned(), Secret::new(value), true));
-    add("content-type", content_type);
-    add("user-agent", USER_AGENT);
-    add("webhook-id", &envelope.id.to_string());
+    let mut headers = HeaderMap::with_capacity(10);
+    headers.append(CONTENT_TYPE, content_type);
+    headers.append(USER_AGENT, HeaderValue::from_static(SENDER));
+    headers.append(WEBHOOK_ID, shown(&envelope.id.to_string()));
     if let Some(name) = envelope.name.as_deref().filter(|name| is_token(name)) {
-        add("x-hookswitch-event", name);
+        headers.append(EVENT, shown(name));
     }
-    add("x-hookswitch-attempt", &info.number.to_string());
+    headers.append(ATTEMPT, info.number.into());
     if info.replay {
-        add("x-hookswitch-replay", "true");
+        headers.append(REPLAY, HeaderValue::from_static("true"));
     }
     headers
 }
 
+/// A value that is made of letters, digits and what a token may have.
+fn shown(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).expect("ids, tokens and signatures are printable ASCII")
+}
+
+fn hidden(value: &str) -> HeaderValue {
+    let mut value = shown(value);
+    value.set_sensitive(true);
+    value
+}
+
 impl Sign {
-    /// The headers that sign `body` for this attempt.
-    pub(super) fn headers(&self, event: &Event, info: AttemptInfo, body: &[u8]) -> Headers {
-        let hidden = |name: &str, value: String| (name.to_owned(), Secret::new(value), false);
+    /// Adds the headers that sign `body` for this attempt.
+    pub(super) fn add_to(
+        &self,
+        headers: &mut HeaderMap,
+        event: &Event,
+        info: AttemptInfo,
+        body: &[u8],
+    ) {
         match self {
-            Self::Retell(key) => vec![hidden(RETELL_HEADER, retell::sign(key, body, info.now))],
+            Self::Retell(key) => {
+                headers.append(ORIGINAL, hidden(&retell::sign(key, body, info.now)));
+            }
             Self::Standard(key) => {
                 let signature = key.sign(&event.envelope().id.to_string(), info.now, body);
-                vec![
-                    hidden("webhook-timestamp", seconds(info.now).to_string()),
-                    hidden("webhook-signature", signature),
-                ]
+                headers.append(WEBHOOK_TIMESTAMP, hidden(&seconds(info.now).to_string()));
+                headers.append(WEBHOOK_SIGNATURE, hidden(&signature));
             }
         }
     }
 }
 
-/// The sender's own signature, which goes along only with the sender's own bytes.
-pub(super) fn original_signature(event: &Event) -> Headers {
+/// Adds the sender's own signature, which goes along only with the sender's own bytes.
+pub(super) fn add_original_signature(headers: &mut HeaderMap, event: &Event) {
     let original = event.envelope().request.signature.as_deref();
-    let sendable = original.filter(|value| check_header_value(value).is_ok());
-    let header = |value| (RETELL_HEADER.to_owned(), Secret::new(value), false);
-    sendable.map(header).into_iter().collect()
+    if let Some(mut value) = original.and_then(|value| header_value(value).ok()) {
+        value.set_sensitive(true);
+        headers.append(ORIGINAL, value);
+    }
 }
 
 /// A token of RFC 9110 section 5.6.2.

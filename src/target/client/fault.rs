@@ -29,11 +29,6 @@ impl Fault {
         Self::unreachable(request, "the address cannot be used")
     }
 
-    /// A header that was rendered is none. Rendering checks that, so this is a last guard.
-    pub(super) fn header(request: &Request) -> Self {
-        Self::unreachable(request, "a header cannot be sent")
-    }
-
     /// The host is an address that is never dialled.
     pub(super) fn refused(request: &Request, _refused: LinkLocal) -> Self {
         Self::unreachable(request, LINK_LOCAL)

@@ -15,7 +15,7 @@ mod tls;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, Url};
 use tokio::time::{Instant, timeout_at};
@@ -100,13 +100,10 @@ impl Client {
         dial::check_literal(url).map_err(|refused| Fault::refused(request, refused))?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_error| Fault::address(request))?;
-        let sending = self
-            .inner
-            .request(method, url.clone())
-            .headers(headers(request)?)
-            .body(request.body.clone())
-            .send();
-        let response = match timeout_at(deadline, sending).await {
+        let mut wire = reqwest::Request::new(method, url.clone());
+        wire.headers_mut().clone_from(&request.headers);
+        *wire.body_mut() = Some(request.body.clone().into());
+        let response = match timeout_at(deadline, self.inner.execute(wire)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(Fault::sending(request, &error)),
             Err(_elapsed) => return Err(Fault::no_answer(request, timeout)),
@@ -149,17 +146,4 @@ async fn read(mut response: Response, deadline: Instant) -> Answer {
 fn keep(body: &mut Vec<u8>, chunk: &Bytes) {
     let room = ANSWER_MAX.saturating_sub(body.len());
     body.extend(chunk.iter().take(room));
-}
-
-/// The headers as reqwest has them. Rendering has checked them; what is configured is marked, so that nothing prints it.
-fn headers(request: &Request) -> Result<HeaderMap, Fault> {
-    let mut headers = HeaderMap::with_capacity(request.headers.len());
-    for (name, value, may_be_shown) in &request.headers {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_str(value.expose());
-        let (Ok(name), Ok(mut value)) = (name, value) else { return Err(Fault::header(request)) };
-        value.set_sensitive(!may_be_shown);
-        headers.append(name, value);
-    }
-    Ok(headers)
 }

@@ -12,11 +12,13 @@ mod payload;
 mod tests;
 
 use bytes::Bytes;
+use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use crate::template::{BodyTemplate, TextTemplate, UrlTemplate};
 
 use super::Client;
+use super::http::JSON;
 use super::request::{RenderFailure, Request};
 use super::scope::Scope;
 use super::sign::own_headers;
@@ -48,7 +50,7 @@ impl SlackTarget {
     pub(super) fn render(&self, scope: &Scope<'_>) -> Result<Request, RenderFailure> {
         let address = Some(scope.address(&self.url)?);
         let body = Bytes::from(self.message(scope)?.to_string());
-        let headers = own_headers(scope.event(), scope.info(), "application/json");
+        let headers = own_headers(scope.event(), scope.info(), HeaderValue::from_static(JSON));
         Ok(Request { method: "POST", address, headers, body })
     }
 

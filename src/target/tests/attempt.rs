@@ -56,8 +56,7 @@ async fn every_status_has_its_meaning() {
 #[tokio::test]
 async fn the_request_arrives_as_it_was_rendered() {
     let server = Server::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-    let header =
-        HeaderTemplate { name: "authorization".to_owned(), value: literal("Bearer t0k3n") };
+    let header = header("authorization", literal("Bearer t0k3n"));
     let target = http_target(HttpTarget {
         method: Method::Put,
         headers: vec![header],
@@ -364,7 +363,7 @@ async fn no_secret_gets_into_anything_that_is_shown() {
     let headers = secrets
         .into_iter()
         .enumerate()
-        .map(|(at, value)| HeaderTemplate { name: format!("x-secret-{at}"), value: text(value) });
+        .map(|(at, value)| header(&format!("x-secret-{at}"), text(value)));
     let address =
         format!("http://user:canary_pass@{}/canary_path/x?key=canary_query", echo.address);
     let target = http_target(HttpTarget {

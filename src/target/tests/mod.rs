@@ -57,6 +57,10 @@ fn text(template: &str) -> TextTemplate {
     TextTemplate::new(&Source::plain(template), Autoescape::None).unwrap()
 }
 
+fn header(name: &str, value: TextTemplate) -> HeaderTemplate {
+    HeaderTemplate::new(name.parse().unwrap(), value)
+}
+
 fn literal(secret: &str) -> TextTemplate {
     let source = Source { parts: vec![Part::Literal(Secret::new(secret))] };
     TextTemplate::new(&source, Autoescape::None).unwrap()
@@ -99,8 +103,7 @@ fn http_target(http: HttpTarget) -> Target {
 
 /// The values of a header of a request.
 fn values<'r>(request: &'r Request, name: &str) -> Vec<&'r str> {
-    let named = request.headers.iter().filter(|(known, ..)| known == name);
-    named.map(|(_, value, _)| value.expose()).collect()
+    request.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
 }
 
 fn leaf(template: &str) -> BodyTemplate {

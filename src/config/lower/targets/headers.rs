@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hyper::header::HeaderName;
+
 use crate::config::document::{Node, Piece, Scalar};
 use crate::config::findings::Findings;
 use crate::config::shape::Fields;
@@ -56,8 +58,9 @@ pub(super) fn headers(fields: Fields<'_>, findings: &mut Findings) -> Vec<Header
         } else if let Some(scalar) = node.scalar()
             && line(node, scalar, findings)
             && let Some(value) = templates::text(node, (Autoescape::None, Shown::No), findings)
+            && let Ok(name) = HeaderName::try_from(name)
         {
-            headers.push(HeaderTemplate { name, value });
+            headers.push(HeaderTemplate::new(name, value));
         }
     }
     headers
