@@ -13,9 +13,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -142,6 +142,7 @@ impl Worker {
                 Happening::Buried(count) => self.end_burial(count),
                 Happening::Rung | Happening::Time => {}
             }
+            self.take_in_ended();
         }
         // What is in flight is aborted with `flights`; the store has it as pending.
         self.lane.close();
@@ -158,6 +159,17 @@ impl Worker {
             bodies = answer(self.prefetch.reading.as_mut().map(|(_, bodies)| bodies)) => Happening::Fetched(bodies),
             count = answer(self.burial.as_mut().map(|(_, count)| count)) => Happening::Buried(count),
             () = timer, if timed => Happening::Time,
+        }
+    }
+
+    /// Takes in what else has ended by now, so that under load the rest of the loop is gone through once for many. The waker
+    /// that this leaves behind is replaced before the worker sleeps.
+    fn take_in_ended(&mut self) {
+        while let Some(Some(landing)) = self.flights.next().now_or_never() {
+            self.land(landing);
+        }
+        while let Some(Some(settling)) = self.settles.next().now_or_never() {
+            self.settled(settling);
         }
     }
 
