@@ -99,7 +99,7 @@ impl Cell {
             name += &format!(", {} pending for a dead target", self.backlog);
         }
         if self.rate.is_some() {
-            name += ", at half the highest rate";
+            name += ", at half the rate that deliveries keep up with";
         }
         name
     }

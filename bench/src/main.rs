@@ -29,6 +29,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 
+use cell::Cell;
 use series::{Extent, Series};
 use system::{Programs, System};
 
@@ -75,6 +76,9 @@ struct Arguments {
     /// Measures only cells whose name contains this
     #[arg(long)]
     only: Option<String>,
+    /// Sends so many events a second in those cells, instead of as many as are answered
+    #[arg(long, requires = "only")]
+    rate: Option<f64>,
 }
 
 fn peer(text: &str) -> Result<System, String> {
@@ -108,7 +112,8 @@ async fn series(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let mut series = Series::default();
         for round in 1..=extent.rounds {
             for cell in all.iter().filter(|cell| cell.name().contains(&only)) {
-                series.measure(cell.clone(), &programs, extent, round).await?;
+                let cell = Cell { rate: arguments.rate, ..cell.clone() };
+                series.measure(cell, &programs, extent, round).await?;
             }
         }
         return Ok(ExitCode::SUCCESS);

@@ -90,8 +90,9 @@ impl Series {
             for cell in &flat {
                 series.measure(cell.clone(), programs, extent, round).await?;
             }
+            // Flat out it accepts more than it can deliver at the time. The highest rate is the one that deliveries keep up with.
             let highest =
-                series.sample(&Cell::new(System::Shipped, KB)).map_or(0.0, |last| last.accepted);
+                series.sample(&Cell::new(System::Shipped, KB)).map_or(0.0, |last| last.delivered);
             let half = Cell { rate: Some(highest / 2.0), ..Cell::new(System::Shipped, KB) };
             series.measure(half, programs, extent, round).await?;
             eprintln!("round {round}: idle, backlog, reload");
@@ -116,11 +117,13 @@ impl Series {
         let sample = cell.measure(programs, extent.length).await?;
         let void = sample.void.as_ref().map_or(String::new(), |why| format!(" VOID: {why}"));
         eprintln!(
-            "round {round}: {name}: {:.0}/s accepted, {:.0}/s delivered, {:.0} us CPU, p99 {:.1} ms, {:.0} MB, {} refused, {} repeated{void}",
+            "round {round}: {name}: {:.0}/s accepted, {:.0}/s delivered, {:.0} us CPU, p50 {:.1} ms, p99 {:.1} ms, commit {:.2} ms, {:.0} MB, {} refused, {} repeated{void}",
             sample.accepted,
             sample.delivered,
             sample.cpu,
+            sample.answer[0] / 1e3,
             sample.answer[1] / 1e3,
+            sample.commit / 1e3,
             sample.peak / 1e6,
             sample.refused,
             sample.repeated,

@@ -87,7 +87,7 @@ pub fn verdicts(series: &Series) -> Vec<Verdict> {
     );
     let half = Cell { rate: Some(1.0), ..shipped.clone() };
     tell(
-        "p99 of the answer at half the highest rate ÷ the median commit",
+        "p99 of the answer at half the rate that deliveries keep up with ÷ the median commit",
         Bound::AtMost(3.0),
         "",
         series.median(&half, |sample| sample.answer[1] / sample.commit),
