@@ -81,8 +81,10 @@ async fn send(
     loop {
         let began = match every {
             Some(every) => {
-                let began = due;
-                sleep_until(began).await;
+                // If the connection was not free in time, its event waited; if it was, only our own timer is late.
+                let late = Instant::now() >= due;
+                sleep_until(due).await;
+                let began = if late { due } else { Instant::now() };
                 due += every;
                 began
             }

@@ -39,7 +39,7 @@ pub fn section(series: &Series, verdicts: &[Verdict], how: &str) -> String {
         "\nMedians of the rounds, with the least and the most. CPU is the system's own, for each accepted event with its deliveries.\n",
     );
     text.push_str(
-        "An answer counts from when its event was due; an arrival from when it was sent.\n\n",
+        "An answer counts from when its event was due, or sent, if its connection was free by then; an arrival from when it was sent.\n\n",
     );
     text.push_str("| system | accepted/s | delivered/s | CPU µs | answer p50 · p99 · p99.9 ms | arrival p50 · p99 ms | memory MB | written KB | refused |\n");
     text.push_str("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
