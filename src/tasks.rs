@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ const ABORT_GRACE: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone)]
 pub struct Tasks {
     inner: Arc<Inner>,
+    /// Where they run, if not in the runtime of whoever spawns them.
+    on: Option<Handle>,
 }
 
 #[derive(Debug)]
@@ -107,7 +110,13 @@ impl Tasks {
             failed: watch::Sender::new(None),
             running: Mutex::default(),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), on: None }
+    }
+
+    /// The same owner, spawning into that runtime.
+    #[must_use]
+    pub fn on(&self, runtime: Handle) -> Self {
+        Self { inner: Arc::clone(&self.inner), on: Some(runtime) }
     }
 
     /// Spawns a task that runs until the program stops: its end before that, or its panic, is a failure.
@@ -163,10 +172,14 @@ impl Tasks {
         running.tasks.insert(key, (name, None));
         drop(running);
         let listed = Listed { inner: Arc::clone(&self.inner), key };
-        let handle = self.inner.tracker.spawn(async move {
+        let task = async move {
             let _listed = listed;
             task.await
-        });
+        };
+        let handle = match &self.on {
+            Some(runtime) => self.inner.tracker.spawn_on(task, runtime),
+            None => self.inner.tracker.spawn(task),
+        };
         let mut running = self.inner.running();
         if let Some((_, abort)) = running.tasks.get_mut(&key) {
             *abort = Some(handle.abort_handle());

@@ -8,11 +8,13 @@ mod error;
 mod panic;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
@@ -36,6 +38,17 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// How long clients that wait are given to hear that the store failed.
 const ABANDONING: Duration = Duration::from_millis(250);
 
+/// A runtime for deliveries: half as many threads as there are processors, so that answering never stands behind them in a
+/// queue, and they do not hand work to and fro between threads. Fails if the system gives no thread.
+pub fn delivery_runtime() -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    Builder::new_multi_thread()
+        .worker_threads(processors.div_ceil(2))
+        .thread_name("deliveries")
+        .enable_all()
+        .build()
+}
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -49,6 +62,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// A store to use instead of the one in the data folder: for tests and benches.
     pub store: Option<Arc<dyn Store>>,
+    /// Where deliveries run; without it, where everything else does.
+    pub deliveries: Option<Handle>,
 }
 
 /// The running program.
@@ -101,7 +116,10 @@ impl App {
             courier: Arc::new(Post),
             clock: Arc::clone(&options.clock),
             metrics: Arc::clone(&metrics),
-            tasks: tasks.clone(),
+            tasks: match &options.deliveries {
+                Some(runtime) => tasks.on(runtime.clone()),
+                None => tasks.clone(),
+            },
         })
         .await?;
         let reload = Reload::start(reload::Parts {

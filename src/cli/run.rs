@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::exit::{Exit, Failure, chain};
 use super::files;
 use super::output::stderr_style;
-use crate::app::{App, AppError, Options};
+use crate::app::{App, AppError, Options, delivery_runtime};
 use crate::clock::System;
 use crate::config::{Overrides, ProcessEnvironment};
 
@@ -50,13 +50,16 @@ impl Run {
             environment: Arc::new(ProcessEnvironment),
             clock: Arc::new(System),
             store: None,
+            deliveries: None,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::because(Exit::Internal, "no runtime", &error))?;
+        let no_runtime = |error| Failure::because(Exit::Internal, "no runtime", &error);
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_runtime)?;
+        let deliveries = delivery_runtime().map_err(no_runtime)?;
+        let options = Options { deliveries: Some(deliveries.handle().clone()), ..options };
         let ended = runtime.block_on(serve(options));
         // A thread that waits for a slow disk or resolver must not hold up the end.
+        deliveries.shutdown_background();
         runtime.shutdown_background();
         ended
     }

@@ -44,6 +44,7 @@ impl Program {
             environment: Arc::new(MapEnvironment::default()),
             clock: Arc::new(System),
             store: Some(Arc::new(memory.clone())),
+            deliveries: None,
         });
         Self { app: app.await.expect("it starts"), memory, folder }
     }

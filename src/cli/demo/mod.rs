@@ -121,6 +121,7 @@ impl Stage {
             environment: Arc::new(MapEnvironment(variables)),
             clock: Arc::new(System),
             store: None,
+            deliveries: None,
         })
         .await
         .map_err(refused)?;
