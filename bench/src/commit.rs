@@ -1,4 +1,4 @@
-//! What a commit of the store takes, as the running program tells it in its metrics.
+//! What the running program tells of itself, over its admin API: what a commit of the store takes.
 
 use std::net::SocketAddr;
 
@@ -9,12 +9,19 @@ const BUCKET: &str = "hookswitch_store_commit_seconds_bucket{le=\"";
 
 /// The median in microseconds: within its bucket, commits are taken to be spread evenly. None if there is no such metric.
 pub async fn median(admin: Option<SocketAddr>) -> Option<f64> {
-    let mut stream = TcpStream::connect(admin?).await.ok()?;
-    let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.ok()?;
+    within(&ask(admin?, "GET /metrics").await.ok()?)
+}
+
+/// Asks the admin API, and returns its whole answer.
+pub async fn ask(admin: SocketAddr, what: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(admin).await?;
+    let request = format!(
+        "{what} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).await.ok()?;
-    within(&text)
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
 }
 
 fn within(text: &str) -> Option<f64> {

@@ -68,7 +68,6 @@ pub struct Running {
     pub admin: Option<SocketAddr>,
     /// From the start of the process until it said that it was ready.
     pub ready: Duration,
-    lines: Option<Receiver<String>>,
     /// Holds its configuration and its data.
     pub folder: TempDir,
 }
@@ -94,9 +93,9 @@ impl Running {
         let own = || std::env::current_exe().context("this program");
         let mut command = match system {
             System::Peer { address, .. } => {
-                let (child, lines) = (None, None);
+                let child = None;
                 let (listen, admin, ready) = (*address, None, Duration::ZERO);
-                return Ok(Self { child, listen, admin, ready, lines, folder });
+                return Ok(Self { child, listen, admin, ready, folder });
             }
             System::Bare => {
                 let mut command = Command::new(own()?);
@@ -146,26 +145,12 @@ impl Running {
             admin = admin.or_else(|| address(&line, "the admin API"));
             let is_ready = *system != System::Shipped || line.contains("\"ready\"");
             if let (Some(listen), true) = (listen, is_ready) {
-                let (ready, lines) = (began.elapsed(), Some(lines));
-                return Ok(Self { child: Some(child), listen, admin, ready, lines, folder });
+                let ready = began.elapsed();
+                return Ok(Self { child: Some(child), listen, admin, ready, folder });
             }
         }
         drop(child.kill());
         bail!("{} did not get ready", system.name())
-    }
-
-    /// Waits for a line of its log that contains a word; how long that took.
-    pub fn says(&self, word: &str, limit: Duration) -> anyhow::Result<Duration> {
-        let (began, lines) = (Instant::now(), self.lines.as_ref().context("it has a log")?);
-        loop {
-            let line = lines.recv_timeout(limit.saturating_sub(began.elapsed()));
-            match line {
-                Ok(line) if line.contains(word) => return Ok(began.elapsed()),
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => bail!("it never said {word:?}"),
-                Err(RecvTimeoutError::Disconnected) => bail!("it ended"),
-            }
-        }
     }
 
     fn proc(&self, file: &str) -> String {

@@ -88,7 +88,7 @@ fn whither(request: &Request, location: Option<&str>) -> String {
     let origin = there.origin();
     let to = if same_host && same_path && here.scheme() == "http" && there.scheme() == "https" {
         "the same address with https://".to_owned()
-    } else if here.origin() == origin && slash(&here) == slash(&there) && !same_path {
+    } else if here.origin() == origin && slash(here) == slash(&there) && !same_path {
         "the same address with or without a slash at its end".to_owned()
     } else if here.origin() == origin {
         "another path of the same host".to_owned()
