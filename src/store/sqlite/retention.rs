@@ -254,11 +254,19 @@ fn forget_seen(work: &mut Work<'_>, after: i64, now: i64) -> Result<Option<i64>,
     Ok(rows.last().filter(|_| rows.len() == 4 * CHUNK).map(|(seq, ..)| *seq))
 }
 
-/// Forgets old texts that no event is old enough to name. Numbers grow with events, so the oldest event names the oldest. A
-/// young text stays, since an event that it routed may be on its way.
+/// How long after its successor was published an event that a revision routed may still be stored, in milliseconds. A body
+/// may take 10 s, and a commit is not far behind; the rest is room.
+const ON_ITS_WAY: i64 = 600_000;
+
+/// Forgets old texts that no event is old enough to name, since what is explained needs the text that routed it. Numbers
+/// grow with events but for those that were on their way when another revision was published, so a text goes only if all
+/// events that are left arrived well after its successor did. A young text stays: its events may not have arrived yet.
 fn forget_revisions(work: &Work<'_>, history: i64) -> Result<(), Trouble> {
     let query = "DELETE FROM revisions WHERE since < ?1 AND number < (SELECT max(number) FROM revisions) \
-                 AND number < coalesce((SELECT revision FROM events ORDER BY seq LIMIT 1), 9223372036854775807)";
-    work.sql.prepare_cached(query)?.execute([history])?;
+                 AND number < coalesce((SELECT revision FROM events ORDER BY seq LIMIT 1), 9223372036854775807) \
+                 AND (SELECT next.since FROM revisions next WHERE next.number > revisions.number \
+                      ORDER BY next.number LIMIT 1) \
+                     < coalesce((SELECT at FROM events ORDER BY seq LIMIT 1), 9223372036854775807) - ?2";
+    work.sql.prepare_cached(query)?.execute([history, ON_ITS_WAY])?;
     Ok(())
 }

@@ -241,13 +241,37 @@ async fn texts_of_revisions_go_with_the_last_event_that_names_them() {
         done(open.add_revision(text.into(), hash(number), at(0))).await;
     }
     let first = one(&open, 1, 0, "crm").await;
-    stored(&open, Append { revision: 3, ..event(2, 0, &["crm"]) }).await;
+    stored(&open, Append { revision: 3, ..event(2, DAY, &["crm"]) }).await;
     settle(&open, first, Change::Delivered, 0).await;
     let known = async |number| finished(open.revision(number)).await.is_ok();
     assert!(known(1).await && known(2).await);
     store.clock.set(at(8 * DAY));
     eventually("the first event is gone", async || !known(1).await && !known(2).await).await;
     assert!(known(3).await && known(4).await);
+}
+
+/// Two requests are under way while a revision is published, and the one that it routes is stored first.
+#[tokio::test]
+async fn the_text_that_routed_a_late_event_stays() {
+    let store = OnDisk::tidy();
+    let open = store.sqlite();
+    for (number, text) in [(1, "a"), (2, "b"), (3, "c")] {
+        done(open.add_revision(text.into(), hash(number), at(i64::from(number)))).await;
+    }
+    let gone = one(&open, 1, 0, "crm").await;
+    stored(&open, Append { revision: 2, ..event(2, 10, &["crm"]) }).await;
+    stored(&open, Append { revision: 1, ..event(3, 11, &["crm"]) }).await;
+    settle(&open, gone, Change::Delivered, 0).await;
+    store.clock.set(at(8 * DAY));
+    let listed = async |number| finished(open.event(id(number, 0))).await.is_ok();
+    eventually("the first event is gone", async || !listed(1).await).await;
+    // The sweep after the one that removed it looks at texts again.
+    let swept = one(&open, 4, 0, "crm").await;
+    settle(&open, swept, Change::Delivered, 0).await;
+    eventually("another sweep is done", async || !listed(4).await).await;
+    for number in 1..=3 {
+        assert!(finished(open.revision(number)).await.is_ok(), "{number}");
+    }
 }
 
 #[tokio::test]
