@@ -35,6 +35,7 @@ fn rules(count: usize) -> Vec<Rule> {
         effect: Effect::Send(vec![target(number)]),
         flow: Flow::Continue,
         enabled: true,
+        line: None,
     };
     let mut rules: Vec<Rule> = (0..count - 1)
         .map(|number| {

@@ -15,6 +15,8 @@ pub(super) type Span = (usize, usize);
 /// A whole document.
 pub(super) struct Tree {
     nodes: Vec<Data>,
+    /// Where the lines of the text end.
+    breaks: Vec<u32>,
 }
 
 struct Data {
@@ -199,6 +201,13 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// The line, from 1, where it begins: that of its key if it has one.
+    pub(super) fn line(self) -> u32 {
+        let (at, _) = self.key_mark();
+        let before = self.tree.breaks.partition_point(|end| (*end as usize) < at);
+        u32::try_from(before + 1).unwrap_or(u32::MAX)
+    }
+
     /// Its path: `targets.crm.headers["x y"]`, `rules[2].when`.
     pub(super) fn path(self) -> String {
         let mut steps = Vec::new();
@@ -248,9 +257,10 @@ fn push_step(path: &mut String, step: &Step) {
 }
 
 impl Tree {
-    /// A tree without nodes; the first that is added is its root.
-    pub(super) fn new() -> Self {
-        Self { nodes: Vec::new() }
+    /// A tree of `text` without nodes; the first that is added is its root.
+    pub(super) fn new(text: &str) -> Self {
+        let breaks = (0..).zip(text.bytes()).filter(|(_, byte)| *byte == b'\n');
+        Self { nodes: Vec::new(), breaks: breaks.map(|(at, _)| at).collect() }
     }
 
     /// The root, if there is a document at all.

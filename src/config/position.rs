@@ -124,7 +124,7 @@ struct Pass<'t, 'f> {
 impl<'t, 'f> Pass<'t, 'f> {
     fn new(text: &'t str, findings: &'f mut Findings) -> Self {
         Self {
-            tree: Tree::new(),
+            tree: Tree::new(text),
             open: Vec::new(),
             anchors: HashMap::new(),
             aliased: 0,

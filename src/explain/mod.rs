@@ -51,6 +51,9 @@ pub struct ExplainedRule {
     pub ignore: bool,
     /// Whether later rules are not looked at once it matched.
     pub stop: bool,
+    /// The line of the file where it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
 }
 
 /// What a body that never arrived is to be taken for.
@@ -165,6 +168,7 @@ fn explained_rules(rules: &[Rule], traces: Vec<RuleTrace>) -> Vec<ExplainedRule>
             },
             ignore: rule.effect == Effect::Ignore,
             stop: rule.flow == Flow::Stop,
+            line: rule.line,
         })
         .collect()
 }

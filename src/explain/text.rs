@@ -56,17 +56,21 @@ fn rule_text(out: &mut String, rule: &ExplainedRule) {
         format!("to {}{}", to.join(", "), if rule.stop { ", then stop" } else { "" })
     };
     let name = rule.rule.as_str();
+    let place = place(rule.line);
     match &rule.outcome {
-        RuleOutcome::Matched => line(out, 1, &format!("✓ {name} ({effect})")),
-        RuleOutcome::NotMatched => line(out, 1, &format!("✗ {name} ({effect})")),
+        RuleOutcome::Matched => line(out, 1, &format!("✓ {name} ({effect}){place}")),
+        RuleOutcome::NotMatched => line(out, 1, &format!("✗ {name} ({effect}){place}")),
         RuleOutcome::NotReached { stopped_by } => {
             line(
                 out,
                 1,
-                &format!("- {name}: not looked at, because {:?} stopped", stopped_by.as_str()),
+                &format!(
+                    "- {name}: not looked at, because {:?} stopped{place}",
+                    stopped_by.as_str()
+                ),
             );
         }
-        RuleOutcome::Disabled => line(out, 1, &format!("- {name}: not enabled")),
+        RuleOutcome::Disabled => line(out, 1, &format!("- {name}: not enabled{place}")),
     }
     if rule.outcome == RuleOutcome::Matched && rule.predicates.is_empty() {
         line(out, 2, "it has no condition, so it matches every event");
@@ -76,13 +80,19 @@ fn rule_text(out: &mut String, rule: &ExplainedRule) {
 
 fn predicate_text(out: &mut String, depth: usize, predicate: &PredicateTrace) {
     let mark = if predicate.holds { '✓' } else { '✗' };
+    let place = place(predicate.line);
     if predicate.parts.is_empty() {
         let PredicateTrace { field, expected, found, .. } = predicate;
-        line(out, depth, &format!("{mark} {field} {expected}, found {found}"));
+        line(out, depth, &format!("{mark} {field} {expected}, found {found}{place}"));
     } else {
-        line(out, depth, &format!("{mark} {}:", predicate.field));
+        line(out, depth, &format!("{mark} {}:{place}", predicate.field));
         predicate.parts.iter().for_each(|part| predicate_text(out, depth + 1, part));
     }
+}
+
+/// Where it stands in the file, behind what is said of it.
+fn place(line: Option<u32>) -> String {
+    line.map_or_else(String::new, |line| format!(" [line {line}]"))
 }
 
 fn request_text(out: &mut String, request: &ExplainedRequest) {
@@ -158,6 +168,7 @@ mod tests {
             expected: expected.to_owned(),
             found: found.to_owned(),
             holds,
+            line: Some(7),
             parts: Vec::new(),
         }
     }
@@ -165,7 +176,7 @@ mod tests {
     fn rule(name: &str, outcome: RuleOutcome, predicates: Vec<PredicateTrace>) -> ExplainedRule {
         let to = vec![TargetName::new("crm").unwrap()];
         let rule = RuleName::new(name).unwrap();
-        ExplainedRule { rule, outcome, predicates, to, ignore: false, stop: false }
+        ExplainedRule { rule, outcome, predicates, to, ignore: false, stop: false, line: Some(5) }
     }
 
     fn request(body: &str) -> ExplainedRequest {
@@ -189,6 +200,7 @@ mod tests {
     #[test]
     fn each_rule_says_why() {
         let not = PredicateTrace {
+            line: None,
             parts: vec![predicate("metadata.tier", "is \"test\"", "\"gold\"", false)],
             ..predicate("not", "", "", true)
         };
@@ -225,13 +237,13 @@ mod tests {
 Goes to crm
 
 Rules
-  ✗ no turns (ignore)
-    ✗ event is \"transcript_updated\", found \"call_ended\"
-  ✓ gold (to crm, then stop)
+  ✗ no turns (ignore) [line 5]
+    ✗ event is \"transcript_updated\", found \"call_ended\" [line 7]
+  ✓ gold (to crm, then stop) [line 5]
     ✓ not:
-      ✗ metadata.tier is \"test\", found \"gold\"
-  - all: not looked at, because \"gold\" stopped
-  - old: not enabled
+      ✗ metadata.tier is \"test\", found \"gold\" [line 7]
+  - all: not looked at, because \"gold\" stopped [line 5]
+  - old: not enabled [line 5]
 
 Requests
   crm (http)

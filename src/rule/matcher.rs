@@ -17,6 +17,8 @@ pub enum Matcher {
     Not(Box<Matcher>),
     /// A test on what one field yields.
     Field(Field, Test),
+    /// The same as what it holds, which stands at that line of the file.
+    At(u32, Box<Matcher>),
 }
 
 /// Where a test looks.
@@ -90,6 +92,8 @@ impl Condition {
             Matcher::Field(field, test) => {
                 Self::Test(field.ask(reader, test.wants()), test.clone())
             }
+            // Places are for people; what is matched with does without.
+            Matcher::At(_, matcher) => Self::new(matcher, reader),
         }
     }
 

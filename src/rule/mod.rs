@@ -32,6 +32,8 @@ pub struct Rule {
     pub flow: Flow,
     /// Whether it is looked at at all (`enabled: false` takes it out, but it is still listed).
     pub enabled: bool,
+    /// The line of the file where it begins, if it is from one.
+    pub line: Option<u32>,
 }
 
 /// What a rule does with an event that it matches.

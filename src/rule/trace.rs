@@ -46,6 +46,9 @@ pub struct PredicateTrace {
     pub found: String,
     /// Whether it holds.
     pub holds: bool,
+    /// The line of the file where it stands, if it is from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
     /// The parts of a combinator.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PredicateTrace>,
@@ -72,10 +75,16 @@ fn predicate(matcher: &Matcher, compiled: &Condition, fields: &Fields) -> Predic
             expected: String::new(),
             found: String::new(),
             holds: compiled.holds(fields),
+            line: None,
             parts,
         }
     };
     match (matcher, compiled) {
+        (Matcher::At(line, matcher), _) => {
+            let told = predicate(matcher, compiled, fields);
+            // The innermost place is the nearest: `all: [one]` is no more than its one part.
+            PredicateTrace { line: told.line.or(Some(*line)), ..told }
+        }
         (Matcher::All(matchers), Condition::All(conditions)) => {
             combined("all", matchers, conditions)
         }
@@ -90,6 +99,7 @@ fn predicate(matcher: &Matcher, compiled: &Condition, fields: &Fields) -> Predic
             expected: test.expected(),
             found: words::found(fields.get(*id)),
             holds: compiled.holds(fields),
+            line: None,
             parts: Vec::new(),
         },
         _ => unreachable!("a condition is compiled from its matcher, part by part"),

@@ -181,6 +181,7 @@ fn rule(when: Option<Matcher>, to: Vec<TargetName>) -> Rule {
         effect: Effect::Send(to),
         flow: Flow::Continue,
         enabled: true,
+        line: None,
     }
 }
 

@@ -70,7 +70,18 @@ fn meaning(snapshot: &Snapshot) -> String {
         all.extend([before, after.trim_start_matches(|c: char| c.is_ascii_digit())]);
     }
     for rule in rules.rules() {
-        write!(all, " {rule:?}").expect("a String takes it");
+        write!(all, " {}", without_lines(&format!("{rule:?}"))).expect("a String takes it");
     }
     all
+}
+
+/// Where a rule stands is no part of what it means.
+fn without_lines(shown: &str) -> String {
+    ["At(", "line: Some("].iter().fold(shown.to_owned(), |text, marker| {
+        let mut parts = text.split(marker);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |all, part| {
+            all + marker + part.trim_start_matches(|c: char| c.is_ascii_digit())
+        })
+    })
 }

@@ -105,9 +105,11 @@ fn the_text_names_what_decided() {
     let text = explained(gold().to_string(), Sample::default()).text();
     assert!(text.starts_with("Goes to slack, crm, warehouse, broken, log\n"), "{text}");
     for line in [
-        "  ✗ turns (ignore)",
-        "  ✓ gold (to slack, crm, warehouse, broken, log, then stop)",
-        "  - analyzed: not looked at, because \"gold\" stopped",
+        "  ✗ turns (ignore) [line 18]",
+        "    ✗ event is \"transcript_updated\", found \"call_analyzed\" [line 18]",
+        "  ✓ gold (to slack, crm, warehouse, broken, log, then stop) [line 19]",
+        "    ✓ metadata.tier is one of \"gold\", \"platinum\", found \"gold\" [line 20]",
+        "  - analyzed: not looked at, because \"gold\" stopped [line 23]",
     ] {
         assert!(text.lines().any(|found| found == line), "{line:?} is not in\n{text}");
     }

@@ -31,9 +31,14 @@ fn all(mut parts: Vec<Matcher>) -> Option<Matcher> {
     if parts.len() > 1 { Some(Matcher::All(parts)) } else { parts.pop() }
 }
 
+/// The same, with its line: so that an explanation can point at it.
+fn placed(node: Node<'_>, matcher: Matcher) -> Matcher {
+    Matcher::At(node.line(), Box::new(matcher))
+}
+
 /// What one key of a condition asks for: several things if it is a map.
 fn part(value: Node<'_>, findings: &mut Findings) -> Option<Vec<Matcher>> {
-    let one = |matcher: Option<Matcher>| matcher.map(|matcher| vec![matcher]);
+    let one = |matcher: Option<Matcher>| matcher.map(|matcher| vec![placed(value, matcher)]);
     match value.key() {
         "event" => {
             advise_event(value, findings);
@@ -47,7 +52,7 @@ fn part(value: Node<'_>, findings: &mut Findings) -> Option<Vec<Matcher>> {
         "fields" => each(value, findings, |node, findings| {
             json_path(node, node.key(), findings).map(Field::Path)
         }),
-        "all" => list(value, findings).and_then(all).map(|matcher| vec![matcher]),
+        "all" => one(list(value, findings).and_then(all)),
         "any" => one(list(value, findings).map(Matcher::Any)),
         "not" => one(condition(value, findings).map(|matcher| Matcher::Not(Box::new(matcher)))),
         _ => None,
@@ -68,14 +73,15 @@ fn each(
     let tests: Vec<_> = values
         .map(|value| {
             let field = field(value, findings);
-            test(value, field?, findings)
+            test(value, field?, findings).map(|matcher| placed(value, matcher))
         })
         .collect();
     tests.into_iter().collect()
 }
 
 fn list(node: Node<'_>, findings: &mut Findings) -> Option<Vec<Matcher>> {
-    let parts: Vec<_> = node.list()?.map(|item| condition(item, findings)).collect();
+    let part = |item| condition(item, findings).map(|matcher| placed(item, matcher));
+    let parts: Vec<_> = node.list()?.map(part).collect();
     parts.into_iter().collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty())
 }
 

@@ -80,7 +80,8 @@ pub(super) fn rules(file: Fields<'_>, names: &Names<'_>, findings: &mut Findings
                 None => None,
                 Some(matcher) => Some(matcher?),
             };
-            Some(Rule { name: name?, when, effect: effect?, flow, enabled })
+            let line = Some(node.line());
+            Some(Rule { name: name?, when, effect: effect?, flow, enabled, line })
         })
         .collect()
 }

@@ -34,6 +34,7 @@ fn rule(name: &str, when: Option<Matcher>, to: &[&str]) -> Rule {
         },
         flow: Flow::Continue,
         enabled: true,
+        line: None,
     }
 }
 
@@ -151,7 +152,14 @@ fn order_keys_are_compact_json_and_bounded() {
 fn tells_the_evaluation_step_by_step() {
     let when = Matcher::All(vec![
         is(Field::Event, "a"),
-        Matcher::Not(Box::new(test(at("$.n[*]"), vec![Operator::Gt(5.into())], false))),
+        Matcher::At(
+            7,
+            Box::new(Matcher::Not(Box::new(test(
+                at("$.n[*]"),
+                vec![Operator::Gt(5.into())],
+                false,
+            )))),
+        ),
     ]);
     let rules = RuleSet::new(
         vec![
@@ -186,6 +194,7 @@ fn tells_the_evaluation_step_by_step() {
             "expected": "",
             "found": "",
             "holds": true,
+            "line": 7,
             "parts": [
               {
                 "field": "$.n[*]",
@@ -286,7 +295,8 @@ fn any_matcher() -> impl Strategy<Value = Matcher> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 1..4).prop_map(Matcher::All),
             prop::collection::vec(inner.clone(), 1..4).prop_map(Matcher::Any),
-            inner.prop_map(|part| Matcher::Not(Box::new(part))),
+            inner.clone().prop_map(|part| Matcher::Not(Box::new(part))),
+            inner.prop_map(|part| Matcher::At(1, Box::new(part))),
         ]
     })
 }
