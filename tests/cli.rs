@@ -336,6 +336,31 @@ fn a_running_instance_is_asked_and_told() {
     assert!(lossy(&unknown.stderr).contains("crm"), "{}", lossy(&unknown.stderr));
 }
 
+/// The rules change after an event arrived: it is explained by those that routed it, unless one asks for the others.
+#[test]
+fn a_stored_event_is_explained_by_command() {
+    let folder = folder();
+    let good = rules(&nowhere());
+    let instance = Instance::start(folder.path(), &good, |_| {});
+    let id = posted(&instance);
+    let changed = good.replace("name: everything", "name: ended, when: { event: call_ended }");
+    fs::write(folder.path().join("rules.yaml"), changed).unwrap();
+    text(&mut instance.command(&["reload"]));
+    let then = text(&mut instance.command(&["explain", &id]));
+    assert!(then.starts_with("By revision 1 (") && then.contains("✓ everything"), "{then}");
+    let now = text(&mut instance.command(&["explain", &id, "--revision", "running"]));
+    assert!(now.contains("By revision 2 (") && now.contains("✗ ended (to crm) [line 4]"), "{now}");
+    let told = json(&mut instance.command(&["explain", &id, "-o", "json"]));
+    assert_eq!((&told["routed_by"], &told["disposition"]), (&1.into(), &"routed".into()));
+
+    let with_query = output(&mut instance.command(&["explain", &id, "--query", "a=1"]));
+    assert_eq!(with_query.status.code(), Some(2), "{}", lossy(&with_query.stderr));
+    let nobody =
+        output(&mut instance.command(&["explain", "0197f0a2-6b1c-7c3e-9f00-1d2c3b4a5968"]));
+    assert_eq!(nobody.status.code(), Some(1), "{}", lossy(&nobody.stderr));
+    assert!(lossy(&nobody.stderr).contains("no such event"), "{}", lossy(&nobody.stderr));
+}
+
 /// Posts an event and returns its id.
 fn posted(instance: &Instance) -> String {
     let event = folder();

@@ -46,7 +46,12 @@ impl Failure {
 
     /// 422 with every problem of a configuration.
     fn problems(problems: &Problems) -> Self {
-        let mut failure = Self::refused("the configuration has problems; nothing changed");
+        Self::with_problems("the configuration has problems; nothing changed", problems)
+    }
+
+    /// 422 with every problem of a configuration, and what follows from them.
+    pub(super) fn with_problems(detail: impl Into<String>, problems: &Problems) -> Self {
+        let mut failure = Self::refused(detail);
         failure.0.problems = convert::problems(problems);
         failure.0.text = Some(problems.to_string());
         failure

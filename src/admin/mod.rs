@@ -2,7 +2,7 @@
 //!
 //! Promises: what changes something is durable before it is answered 2xx; a client that hangs up stops nothing half-way;
 //! every error says what is wrong and what to do, as `application/problem+json`; nobody is let in whom [`guard`] does not
-//! know. Secrets never leave: the API has no way to read one. Bodies of events do leave, by [`events`] alone.
+//! know. Secrets never leave: the API has no way to read one. Bodies of events do leave, by [`events`] and [`explain`] alone.
 //!
 //! It leaves out TLS, which is for a proxy in front, and users: there is one token.
 
@@ -10,6 +10,7 @@ mod body;
 mod convert;
 mod dead_letters;
 mod events;
+mod explain;
 mod failure;
 mod guard;
 mod health;
@@ -72,6 +73,7 @@ fn routes(parts: Arc<Parts>) -> Router {
         .route("/events", get(events::list))
         .route("/events/{id}", get(events::one))
         .route("/events/{id}/body", get(events::body))
+        .route("/events/{id}/explanation", get(explain::of_event))
         .route("/events/{id}/replay", post(replay::replay))
         .route("/dead-letters", get(dead_letters::list))
         .route("/dead-letters/retry", post(dead_letters::retry))
@@ -80,7 +82,7 @@ fn routes(parts: Arc<Parts>) -> Router {
         .route("/targets/{name}/pause", post(targets::pause))
         .route("/targets/{name}/resume", post(targets::resume))
         .route("/rules", get(rules::list))
-        .route("/explain", post(rules::explain));
+        .route("/explain", post(explain::explain));
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

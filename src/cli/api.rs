@@ -11,6 +11,7 @@ use super::http::{Answer, Ask, Http};
 use super::output::{Form, Out, OutputArgs};
 use crate::admin::wire::ErrorBody;
 use crate::config::{Environment, ProcessEnvironment};
+use crate::explain::readable;
 use crate::secret::Secret;
 
 /// The variable with the token. There is no option for it, because a command line can be read by others.
@@ -61,12 +62,35 @@ impl Api {
         path: &[&str],
         query: &[(&str, Option<String>)],
     ) -> Result<Told, Failure> {
+        self.ask(&self.asked(path, query)?, None).await
+    }
+
+    fn asked(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Url, Failure> {
         let mut url = self.url(path)?;
         let given = query.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
         for (name, value) in given {
             url.query_pairs_mut().append_pair(name, value);
         }
-        self.ask(&url, None).await
+        Ok(url)
+    }
+
+    /// Asks for something as a text for people. Nothing in it can draw on a terminal.
+    pub(super) async fn get_text(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<String, Failure> {
+        let url = self.asked(path, query)?;
+        let answer = self.fetch(&url, None, Some("text/plain")).await?;
+        let text = |kind: &str| kind.starts_with("text/plain");
+        if !(answer.ok() && answer.header("content-type").is_some_and(text)) {
+            let origin = self.base.origin().ascii_serialization();
+            return Err(self
+                .read(&url, &answer, &origin)
+                .err()
+                .unwrap_or_else(|| wrong_place(&origin)));
+        }
+        Ok(readable(&String::from_utf8_lossy(&answer.body)))
     }
 
     /// Tells it to do something.
@@ -91,7 +115,18 @@ impl Api {
     }
 
     async fn ask(&self, url: &Url, body: Option<Bytes>) -> Result<Told, Failure> {
+        let answer = self.fetch(url, body, None).await?;
+        self.read(url, &answer, &self.base.origin().ascii_serialization())
+    }
+
+    async fn fetch(
+        &self,
+        url: &Url,
+        body: Option<Bytes>,
+        accept: Option<&str>,
+    ) -> Result<Answer, Failure> {
         let mut headers = Vec::new();
+        headers.extend(accept.map(|kind| ("accept", kind.to_owned())));
         if body.is_some() {
             headers.push(("content-type", "application/json".to_owned()));
         }
@@ -99,12 +134,11 @@ impl Api {
             headers.push(("authorization", format!("Bearer {}", token.expose())));
         }
         let origin = self.base.origin().ascii_serialization();
-        let answer = self.http.ask(url, Ask { headers, body }).await.map_err(|why| {
+        self.http.ask(url, Ask { headers, body }).await.map_err(|why| {
             Failure::new(Exit::Unreachable, format!("cannot reach {origin}: {why}")).hint(
                 "is it running? Its log shows the address; --admin or HOOKSWITCH_ADMIN chooses another",
             )
-        })?;
-        self.read(url, &answer, &origin)
+        })
     }
 
     fn read(&self, url: &Url, answer: &Answer, origin: &str) -> Result<Told, Failure> {

@@ -1,23 +1,28 @@
-//! `explain`: offline, where an event would go and why.
+//! `explain`: where an event would go and why, offline; or why one that an instance stored went where it went.
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+
+use super::api::{AdminArgs, Api};
+use super::block_on;
 use super::check;
 use super::exit::{Exit, Failure};
 use super::files;
 use super::output::{Form, Out, OutputArgs, stderr_style};
 use crate::clock::{Clock, System};
 use crate::config::{Snapshot, Source};
+use crate::event::EventId;
 use crate::explain::{Sample, explain_sample};
 use crate::name::SourceName;
 
 /// Show where an event would go, and why
 ///
-/// Per rule what was expected and what was found, then the requests that would go out, secrets masked. Sends nothing and needs no running instance. The signature is not checked.
+/// Per rule what was expected, what was found and the line of the file, then the requests that would go out, secrets masked. Sends nothing. With a file it needs no running instance, and the signature is not checked. With the id of a stored event it asks the instance, which explains it by the rules that routed it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
-    /// The event as JSON; `-` is standard input
-    #[arg(value_name = "EVENT.json")]
+    /// The event as JSON, `-` is standard input; or the id of an event that a running instance stored
+    #[arg(value_name = "EVENT.json|ID")]
     event: PathBuf,
     /// The configuration. Without it: ./rules.yaml, /etc/hookswitch/rules.yaml
     #[arg(long, short, value_name = "FILE", env = "HOOKSWITCH_CONFIG", hide_env_values = true)]
@@ -31,8 +36,23 @@ pub(super) struct Explain {
     /// A header it arrives with, for conditions on `header`: `x-region: eu`. May be given several times
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
+    /// For a stored event: by the rules that routed it, or by those that run now
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    revision: Which,
+    #[command(flatten)]
+    admin: AdminArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+/// Which rules explain a stored event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Which {
+    /// Those that routed it.
+    #[default]
+    Stored,
+    /// Those that run now.
+    Running,
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -47,6 +67,35 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 impl Explain {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let id = self.event.to_str().and_then(|text| text.parse::<EventId>().ok());
+        match id.filter(|_| !self.event.exists()) {
+            Some(id) => block_on(self.of_stored(id)),
+            None => self.of_file(),
+        }
+    }
+
+    async fn of_stored(self, id: EventId) -> Result<Exit, Failure> {
+        if self.source.is_some() || !self.query.is_empty() || !self.headers.is_empty() {
+            let text = "--source, --query and --header are for an event in a file";
+            return Err(Failure::new(Exit::Usage, text)
+                .hint("a stored event has those that it arrived with"));
+        }
+        let api = Api::new(&self.admin)?;
+        let id = id.to_string();
+        let path = ["api", "v1", "events", &id, "explanation"];
+        let running = (self.revision == Which::Running).then(|| "running".to_owned());
+        let query = [("revision", running)];
+        match self.output.form {
+            Form::Json => {
+                let told = api.get(&path, &query).await?.read::<serde_json::Value>()?;
+                Out::stdout().json(&told)?;
+            }
+            Form::Text => Out::stdout().line(api.get_text(&path, &query).await?.trim_end())?,
+        }
+        Ok(Exit::Ok)
+    }
+
+    fn of_file(self) -> Result<Exit, Failure> {
         let path = files::configuration(self.config.as_deref(), Exit::Usage)?;
         let snapshot = check::load(&path)?.map_err(|problems| {
             Failure::new(Exit::Findings, format!("{} has problems", problems.file))

@@ -6,7 +6,7 @@
 //! As in a shell, `:-` and `:?` treat an empty variable like an unset one. A variable that is not set is an error that
 //! names it; no value is ever part of an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::secret::Secret;
@@ -47,19 +47,22 @@ impl Environment for MapEnvironment {
     }
 }
 
-/// Puts values into every scalar of `tree`. One that cannot be filled becomes broken, and is reported.
+/// Puts values into every scalar of `tree`. One that cannot be filled becomes broken, and is reported. Returns the names of
+/// what was looked up: variables, and files as `file:/path`.
 pub(super) fn fill(
     tree: &mut Tree,
     environment: &dyn Environment,
     files: &mut Files,
     findings: &mut Findings,
-) {
+) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
     for id in 0..u32::try_from(tree.len()).unwrap_or(u32::MAX) {
         let Kind::Scalar(scalar) = tree.node(id).kind() else { continue };
         if !scalar.written.contains("${") {
             continue;
         }
-        let mut filling = Filling { environment, files, pieces: Vec::new(), size: 0 };
+        let mut filling =
+            Filling { environment, files, names: &mut names, pieces: Vec::new(), size: 0 };
         let pieces = match filling.scalar(&scalar.written) {
             Ok(()) => Some(filling.pieces),
             Err(wrong) => {
@@ -69,6 +72,7 @@ pub(super) fn fill(
         };
         tree.fill(id, pieces);
     }
+    names
 }
 
 fn report(node: Node<'_>, wrong: Wrong, findings: &mut Findings) {
@@ -94,6 +98,7 @@ impl Wrong {
 struct Filling<'a> {
     environment: &'a dyn Environment,
     files: &'a mut Files,
+    names: &'a mut BTreeSet<String>,
     pieces: Vec<Piece>,
     size: usize,
 }
@@ -128,6 +133,7 @@ impl Filling<'_> {
     fn put(&mut self, reference: &Reference) -> Result<(), Wrong> {
         match reference {
             Reference::Variable(name, otherwise) => {
+                self.names.insert(name.clone());
                 let value = self.environment.variable(name);
                 match (value, otherwise) {
                     (Some(value), Otherwise::Unset) => self.insert(value, false),
@@ -149,6 +155,7 @@ impl Filling<'_> {
                 }
             }
             Reference::File(path) => {
+                self.names.insert(format!("file:{path}"));
                 let refused = |why| wrong(format!("the file {path} {why}"));
                 let value = self.files.secret(path).map_err(refused)?;
                 self.insert(value, true)

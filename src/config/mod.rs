@@ -25,7 +25,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -72,6 +72,8 @@ pub struct Snapshot {
     pub warnings: Problems,
     /// What it was made from, so that a reload can tell whether anything changed.
     pub inputs: Inputs,
+    /// The names of what was put in from outside: variables, and files as `file:/path`. Never a value.
+    pub outside: Vec<String>,
 }
 
 /// Everything of the configuration that is not a source, target or rule.
@@ -218,7 +220,7 @@ pub fn load_text(
     let problems = findings.finish(&shown, body, inputs.clone());
     let hash = ContentHash(Sha256::digest(text).into());
     match lowered {
-        Some(Lowered { settings, sources, targets, rules }) => Ok(Snapshot {
+        Some((Lowered { settings, sources, targets, rules }, outside)) => Ok(Snapshot {
             revision: Revision { number: 0, hash },
             text: text.into(),
             settings,
@@ -227,19 +229,21 @@ pub fn load_text(
             rules,
             warnings: problems,
             inputs,
+            outside: outside.into_iter().collect(),
         }),
         None => Err(problems),
     }
 }
 
-/// The stages in their order. Each takes place whatever the one before found, unless there is nothing to go on with.
+/// The stages in their order. Each takes place whatever the one before found, unless there is nothing to go on with. Beside
+/// what comes of them: the names of what was put in from outside.
 fn lowered(
     text: &str,
     folder: &Path,
     environment: &dyn Environment,
     overrides: &Overrides,
     (files, findings): (&mut Files, &mut Findings),
-) -> Option<Lowered> {
+) -> Option<(Lowered, BTreeSet<String>)> {
     let Some(mut tree) = position::read(text, findings) else {
         for span in mask::known_words(text, shape::keys::is_known) {
             findings.clear(span);
@@ -253,8 +257,8 @@ fn lowered(
         let text = "two YAML readers read this differently, so one of them reads something else than is meant";
         findings.error_at(Some(span), String::new(), text, hint);
     }
-    env::fill(&mut tree, environment, files, findings);
+    let outside = env::fill(&mut tree, environment, files, findings);
     let root = tree.root()?;
     shape::check(root, &shape::keys::ROOT, findings);
-    lower::lower(root, folder, overrides, files, findings)
+    lower::lower(root, folder, overrides, files, findings).map(|lowered| (lowered, outside))
 }

@@ -1,4 +1,5 @@
-//! Why an event goes where it goes: the engine behind `hookswitch explain` and `POST /api/v1/explain`.
+//! Why an event goes where it goes: the engine behind `hookswitch explain`, `POST /api/v1/explain` and the explanation of a
+//! stored event.
 //!
 //! It runs what ingress and dispatch run (the reader, the plan, the rendering of requests) and tells what they would do.
 //! It promises to send nothing, to store nothing, and to show no secret: of an address it shows the origin, of a
@@ -6,6 +7,7 @@
 //! request: signatures are not looked at.
 
 mod request;
+mod stored;
 mod text;
 
 use bytes::Bytes;
@@ -19,6 +21,8 @@ use crate::rule::{Disposition, Effect, Flow, Plan, PredicateTrace, Rule, RuleOut
 use crate::signature::Check;
 
 pub use request::{BODY_SHOWN_MAX, ExplainedRequest};
+pub use stored::{StoredExplanation, explain_kept};
+pub use text::readable;
 
 /// Everything about one event under one snapshot.
 #[derive(Debug, Serialize)]

@@ -134,8 +134,15 @@ fn body_text(out: &mut String, json: &str) {
     }
 }
 
+/// A text of several lines, made fit for a terminal as every explanation is: one from another instance need not be.
+pub fn readable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    text.lines().for_each(|text| line(&mut out, 0, text));
+    out
+}
+
 /// Adds a line. What could steer a terminal or turn the direction of reading is written out, since payload text is here.
-fn line(out: &mut String, depth: usize, text: &str) {
+pub(super) fn line(out: &mut String, depth: usize, text: &str) {
     out.extend(std::iter::repeat_n("  ", depth));
     for c in text.chars().take(LINE_MAX) {
         if c.is_control() || is_directional(c) {

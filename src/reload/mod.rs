@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::config::{Environment, Overrides, Problems, Published};
+use crate::config::{self, Environment, Overrides, Problems, Published, Snapshot};
 use crate::name::Revision;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
@@ -105,6 +105,8 @@ pub struct Reload {
     /// The other end is with the service, which drops it when the program stops.
     calls: mpsc::Sender<Call>,
     path: Arc<Path>,
+    /// One at a time: a text of 4 MiB takes a hundred times that while it is read.
+    reading: Arc<Mutex<Reading>>,
     refused: Arc<ArcSwapOption<Problems>>,
     waiting: Arc<ArcSwap<Vec<&'static str>>>,
 }
@@ -128,6 +130,10 @@ impl Reload {
         let refused = Arc::new(ArcSwapOption::empty());
         let waiting = Arc::new(ArcSwap::default());
         let tasks = parts.tasks.clone();
+        let reading = Arc::new(Mutex::new(Reading {
+            environment: Arc::clone(&parts.environment),
+            overrides: parts.overrides.clone(),
+        }));
         let service = Service {
             swap: Swap::new(parts, Arc::clone(&refused), Arc::clone(&waiting)),
             calls: received,
@@ -137,7 +143,7 @@ impl Reload {
         tasks.service("reload", async move {
             stopping.run_until_cancelled(service.run(finding.watch)).await;
         });
-        Self { calls, path, refused, waiting }
+        Self { calls, path, reading, refused, waiting }
     }
 
     /// Loads now, whether or not anything changed: SIGHUP and `POST /-/reload`. What is loaded is at least as new as this
@@ -147,6 +153,17 @@ impl Reload {
         // If nobody takes the call, `answer` is dropped with it, and that is what is seen here.
         drop(self.calls.send(answer).await);
         answered.await.unwrap_or(Err(ReloadError::Store(StoreError::Closed)))
+    }
+
+    /// Reads `text` as if it stood in the file, with the values from outside as they are now. Nothing is published: this is
+    /// for looking at what the store kept.
+    pub async fn read(&self, text: Arc<str>) -> Result<Snapshot, Problems> {
+        let reading = self.reading.lock().await;
+        let (path, environment) = (Arc::clone(&self.path), Arc::clone(&reading.environment));
+        let overrides = reading.overrides.clone();
+        let read =
+            blocking(move || config::load_text(&text, &path, &*environment, &overrides)).await;
+        read.unwrap_or_else(|| Err(swap::panicked(&self.path)))
     }
 
     /// The problems of the last load, if it was refused.
@@ -163,6 +180,13 @@ impl Reload {
     pub fn restart_pending(&self) -> Vec<&'static str> {
         self.waiting.load().as_ref().clone()
     }
+}
+
+/// What a text is read with.
+#[derive(Debug)]
+struct Reading {
+    environment: Arc<dyn Environment>,
+    overrides: Overrides,
 }
 
 /// The task that watches and loads.

@@ -110,7 +110,7 @@ impl Swap {
         let running = self.parts.published.load();
         let parts = self.parts.clone();
         let loaded = blocking(move || read(&parts)).await;
-        let loaded = loaded.unwrap_or_else(|| Err(problem(&self.parts.path, PANICKED)));
+        let loaded = loaded.unwrap_or_else(|| Err(panicked(&self.parts.path)));
         let snapshot = match loaded {
             Ok(snapshot) => snapshot,
             Err(_) if fault::planted(Plant::PublishUnchecked) => {
@@ -228,6 +228,11 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// Reading the file at `path` came to a bug of ours.
+pub(super) fn panicked(path: &Path) -> Problems {
+    problem(path, PANICKED)
 }
 
 fn problem(path: &Path, text: &str) -> Problems {

@@ -740,6 +740,79 @@ async fn rules_are_listed_and_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stored_event_is_explained_by_the_rules_that_routed_it() {
+    let world = World::new(RULES).await;
+    let id = world.analyzed("call_1").await;
+    std::fs::write(&world.path, format!("\n\n{}", RULES.replace("call_analyzed", "call_ended")))
+        .unwrap();
+    assert_eq!(world.post("/-/reload", "").await.json_of(200)["revision"]["number"], 2);
+
+    let path = format!("/api/v1/events/{id}/explanation");
+    let then = world.ok(&path).await;
+    assert_eq!((&then["revision"], &then["routed_by"]), (&json!(1), &json!(1)), "{then}");
+    assert_eq!((&then["event"], &then["disposition"]), (&json!(id.to_string()), &json!("routed")));
+    assert!(then.get("notes").is_none(), "{then}");
+    let line = |text: &str, rules: &str| {
+        u64::try_from(rules.lines().position(|line| line.contains(text)).unwrap()).unwrap() + 1
+    };
+    let rule = &then["rules"][1];
+    assert_eq!(rule["outcome"]["result"], "matched");
+    assert_eq!(rule["line"], line("name: analyzed calls", RULES), "{rule}");
+    assert_eq!(rule["predicates"][0]["line"], line("event: call_analyzed", RULES), "{rule}");
+    assert_eq!(then["requests"][0]["body"]["call"]["call_id"], "call_1");
+    assert!(!then.to_string().contains("canary"), "{then}");
+
+    let now = world.ok(&format!("{path}?revision=running")).await;
+    assert_eq!((&now["revision"], &now["routed_by"]), (&json!(2), &json!(1)), "{now}");
+    assert_eq!(now["rules"][1]["outcome"]["result"], "not_matched");
+    assert_eq!(now["rules"][1]["line"], line("name: analyzed calls", RULES) + 2, "{now}");
+
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: text/plain\r\n\r\n");
+    let text = world.raw(&request).await.text();
+    assert!(text.starts_with("By revision 1 (") && text.contains("✓ analyzed calls"), "{text}");
+    world.get(&format!("{path}?revision=7")).await.problem(400);
+    let nobody = EventId::new(NOW, [9; 10]);
+    world.get(&format!("/api/v1/events/{nobody}/explanation")).await.problem(404);
+    world.end().await;
+}
+
+/// What a revision took from outside may be gone, and its text may be: both are answers, and say where to ask instead.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_that_does_not_load_any_more_is_an_answer() {
+    let world = World::new(&format!("{RULES}\n# one\n")).await;
+    let secret = world.path.with_file_name("token");
+    std::fs::write(&secret, "canary").unwrap();
+    let with_file =
+        RULES.replace("targets:", "admin_token: ${file:token}${TENANT:-}-0123456789\ntargets:");
+    assert_ne!(with_file, RULES);
+    std::fs::write(&world.path, &with_file).unwrap();
+    world.post("/-/reload", "").await.json_of(200);
+    let id = world.analyzed("call_1").await;
+    std::fs::write(&world.path, RULES).unwrap();
+    let token = "authorization: Bearer canary-0123456789";
+    let reload = format!(
+        "POST /-/reload HTTP/1.1\r\nhost: localhost\r\n{token}\r\ncontent-length: 0\r\n\r\n"
+    );
+    assert_eq!(world.raw(&reload).await.json_of(200)["revision"]["number"], 3);
+
+    let path = format!("/api/v1/events/{id}/explanation");
+    let then = world.ok(&path).await;
+    let note = then["notes"][0].as_str().unwrap();
+    assert!(note.contains("TENANT, file:token") && note.contains("not stored"), "{note}");
+    std::fs::remove_file(&secret).unwrap();
+    let answer = world.get(&path).await;
+    let detail = answer.problem(422);
+    assert!(detail.contains("revision 2") && detail.contains("?revision=running"), "{detail}");
+    let body: admin::wire::ErrorBody = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(body.problems.len(), 1, "{body:?}");
+    let text = body.text.unwrap();
+    assert!(text.contains("revision 2 of ") && text.contains("token"), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+    assert_eq!(world.ok(&format!("{path}?revision=running")).await["revision"], 3);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_reload_lists_every_problem() {
     let world = World::new(RULES).await;
     let same = world.post("/-/reload", "").await.json_of(200);
