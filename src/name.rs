@@ -64,7 +64,7 @@ fn check_free(text: &str) -> Result<(), NameError> {
     }
     let odd = text.chars().find(|c| c.is_control());
     odd.map_or(Ok(()), |found| {
-        Err(NameError::Character { found, allowed: "a rule's name is one line of printable text" })
+        Err(NameError::Character { found, allowed: "a name is one line of printable text" })
     })
 }
 
@@ -124,6 +124,10 @@ name! {
 name! {
     /// The name of a rule: free text on one line, unique in its file.
     RuleName, check_free
+}
+name! {
+    /// The name of a test in the file: free text on one line, unique in its file.
+    TestName, check_free
 }
 
 /// The SHA-256 of a configuration's text, before anything is put in for `${…}`.

@@ -12,6 +12,8 @@ const KEPT_MAX: usize = 1_000;
 pub(super) struct Findings {
     list: Vec<Problem>,
     dropped: usize,
+    /// Whether the text is needed though nothing was found.
+    keep_text: bool,
     clear: Vec<Span>,
 }
 
@@ -83,6 +85,11 @@ impl Findings {
         self.clear.push(span);
     }
 
+    /// More may be found in what was loaded, and is to be shown with its line, too.
+    pub(super) fn keep_text(&mut self) {
+        self.keep_text = true;
+    }
+
     /// Whether anything is wrong, rather than unwise.
     pub(super) fn has_errors(&self) -> bool {
         self.dropped > 0 || self.list.iter().any(|problem| problem.level == Level::Error)
@@ -96,8 +103,8 @@ impl Findings {
             let path = String::new();
             self.list.push(Problem { level: Level::Error, path, span: None, text, hint: None });
         }
-        let text =
-            if self.list.is_empty() { String::new() } else { mask::masked(text, &mut self.clear) };
+        let shown = self.keep_text || !self.list.is_empty();
+        let text = if shown { mask::masked(text, &mut self.clear) } else { String::new() };
         Problems { file: file.to_owned(), text, list: self.list, inputs }
     }
 }

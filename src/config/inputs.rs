@@ -1,11 +1,13 @@
 //! What a configuration was made from: its file, and the files that it names. A reload hashes them to see whether anything
 //! changed, instead of trusting events or times of change.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use crate::name::ContentHash;
 
@@ -13,11 +15,17 @@ use super::FILE_MAX;
 
 /// Longest content of a `${file:…}`, in bytes.
 const SECRET_MAX: usize = 64 << 10;
+/// Largest event of a test, in bytes.
+const EVENT_MAX: usize = 1 << 20;
+/// Most bytes of all events of tests: they are in memory until the tests have run.
+const EVENTS_MAX: usize = 16 << 20;
+/// Most files with events: each is looked at every few seconds while the program runs.
+const EVENT_FILES_MAX: usize = 1_000;
 
 /// The files that a configuration names, and the hash of all that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
-    /// Every file that `${file:…}` or `ca_file` names, absolute or relative to the working directory, each once, in order
+    /// Every file that `${file:…}`, `ca_file` or a test names, absolute or relative to the working directory, each once, in order
     /// of first mention. One that cannot be read is listed, too.
     pub files: Box<[PathBuf]>,
     /// Hash of the configuration file's bytes and of those files' bytes, as they were when they were read.
@@ -35,7 +43,7 @@ impl Inputs {
     pub fn hash_now(path: &Path, files: &[PathBuf]) -> ContentHash {
         let mut hasher = InputsHasher::new(read_bounded(path).ok().as_deref());
         for file in files {
-            hasher.file(file, read_regular(file).ok().as_deref());
+            hasher.file(file, read_regular(file).ok().map(|content| digest(&content)));
         }
         hasher.finish()
     }
@@ -53,9 +61,9 @@ impl InputsHasher {
     }
 
     /// Adds a file that it names.
-    fn file(&mut self, path: &Path, content: Option<&[u8]>) {
+    fn file(&mut self, path: &Path, content: Option<Digest>) {
         self.part(Some(path.as_os_str().as_encoded_bytes()));
-        self.part(content);
+        self.part(content.as_ref().map(Digest::as_slice));
     }
 
     /// Each part with its length, so that no two lists of parts look the same.
@@ -79,28 +87,59 @@ impl InputsHasher {
 /// The files that a configuration names while it is loaded: each is read once, so that what is hashed is what was used.
 pub(super) struct Files {
     folder: PathBuf,
-    read: Vec<(PathBuf, Result<Vec<u8>, String>)>,
+    /// In order of first mention.
+    known: Vec<Known>,
+    places: HashMap<PathBuf, usize>,
+    events: Budget,
+}
+
+/// A file that was read, or could not be.
+struct Known {
+    path: PathBuf,
+    digest: Option<Digest>,
+    content: Result<Bytes, String>,
+}
+
+/// What is left for events of tests.
+struct Budget {
+    bytes: usize,
+    files: usize,
 }
 
 impl Files {
     /// Files relative to `folder`, that of the configuration.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), read: Vec::new() }
+        Self {
+            folder: folder.to_owned(),
+            known: Vec::new(),
+            places: HashMap::new(),
+            events: Budget { bytes: EVENTS_MAX, files: EVENT_FILES_MAX },
+        }
     }
 
     /// The content of the file at `path`, or why there is none: `cannot be read: …`.
     pub(super) fn content(&mut self, path: &str) -> Result<&[u8], String> {
         let path = self.folder.join(path);
-        if !self.read.iter().any(|(known, _)| *known == path) {
-            let content = read_regular(&path);
-            self.read.push((path.clone(), content));
+        let content = self.known(path, read_regular, Ok);
+        content.as_ref().map(|content| &**content).map_err(Clone::clone)
+    }
+
+    /// Reads a file, unless it is known; `keep` says what of its content is kept.
+    fn known(
+        &mut self,
+        path: PathBuf,
+        read: impl FnOnce(&Path) -> Result<Vec<u8>, String>,
+        keep: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, String>,
+    ) -> &Result<Bytes, String> {
+        let next = self.known.len();
+        let place = *self.places.entry(path.clone()).or_insert(next);
+        if place == next {
+            let content = read(&path);
+            let digest = content.as_deref().ok().map(digest);
+            let content = content.and_then(keep).map(Bytes::from);
+            self.known.push(Known { path, digest, content });
         }
-        let found = self.read.iter().find(|(known, _)| *known == path);
-        match found.map(|(_, content)| content) {
-            Some(Ok(bytes)) => Ok(bytes),
-            Some(Err(why)) => Err(why.clone()),
-            None => Err("was not read".to_owned()),
-        }
+        &self.known.get(place).expect("it is known or was just added").content
     }
 
     /// The text of the secret in the file at `path`: UTF-8, at most [`SECRET_MAX`] bytes, one final newline taken off.
@@ -116,15 +155,83 @@ impl Files {
         Ok(line.strip_suffix('\r').filter(|_| line.len() < text.len()).unwrap_or(line).to_owned())
     }
 
+    /// The event of a test in the file at `path`. What is in an event is shown, in explanations for instance, so a test may
+    /// name only what lies with the configuration: no secret of the machine, whoever wrote the path. `shown` is the path as
+    /// it is written.
+    pub(super) fn event(&mut self, path: &str, shown: &str) -> Result<Bytes, String> {
+        let told = |why: String| format!("the file {shown} {why}");
+        let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !Path::new(path).components().all(plain) {
+            return Err(told("is not in the folder of this file or below it".to_owned()));
+        }
+        let joined = self.folder.join(path);
+        let real = joined.canonicalize();
+        if let Ok(real) = &real
+            && !self.holds(real)
+        {
+            return Err(told("leads out of the folder of this file".to_owned()));
+        }
+        let fresh = !self.places.contains_key(&joined);
+        if fresh && self.events.files == 0 {
+            return Err(told(format!("is one of more than {EVENT_FILES_MAX}")));
+        }
+        let left = self.events.bytes;
+        let read = |_: &Path| read_regular(&real.map_err(|error| unreadable(&error))?);
+        let content = self.known(joined, read, |content| affordable(content, left)).clone();
+        if fresh {
+            self.events.files -= 1;
+            self.events.bytes -= content.as_ref().map_or(0, Bytes::len);
+        }
+        content.map_err(told)
+    }
+
+    /// Whether a path without links lies in the folder of the configuration. A link may lead anywhere; a Kubernetes volume
+    /// is made of links that stay inside.
+    fn holds(&self, real: &Path) -> bool {
+        let here = self.folder.as_os_str().is_empty();
+        let folder = if here { Path::new(".") } else { &self.folder };
+        folder.canonicalize().is_ok_and(|folder| real.starts_with(folder))
+    }
+
+    /// The event of a test that is written out.
+    pub(super) fn inline(&mut self, text: String) -> Result<Bytes, String> {
+        let content = affordable(text.into_bytes(), self.events.bytes)
+            .map_err(|why| format!("the event {why}"))?;
+        self.events.bytes -= content.len();
+        Ok(content.into())
+    }
+
     /// Everything that was read, beside the configuration's own bytes.
     pub(super) fn inputs(self, text: &[u8]) -> Inputs {
         let mut hasher = InputsHasher::new(Some(text));
-        for (path, content) in &self.read {
-            hasher.file(path, content.as_deref().ok());
+        for file in &self.known {
+            hasher.file(&file.path, file.digest);
         }
         let hash = hasher.finish();
-        Inputs { files: self.read.into_iter().map(|(path, _)| path).collect(), hash }
+        Inputs { files: self.known.into_iter().map(|file| file.path).collect(), hash }
     }
+}
+
+/// Whether there is room for an event.
+fn affordable(content: Vec<u8>, left: usize) -> Result<Vec<u8>, String> {
+    if content.len() > EVENT_MAX {
+        Err(format!("is longer than {EVENT_MAX} bytes"))
+    } else if content.len() > left {
+        Err(format!("is too much: the events of all tests have at most {EVENTS_MAX} bytes"))
+    } else {
+        Ok(content)
+    }
+}
+
+/// SHA-256 of a content.
+type Digest = [u8; 32];
+
+fn digest(content: &[u8]) -> Digest {
+    Sha256::digest(content).into()
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    format!("cannot be read: {error}")
 }
 
 /// A pipe or a device would block a load, or never end.
@@ -134,7 +241,7 @@ fn read_regular(path: &Path) -> Result<Vec<u8>, String> {
     {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err("is not a regular file".to_owned()),
-        Err(error) => Err(format!("cannot be read: {error}")),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 

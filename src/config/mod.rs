@@ -20,6 +20,7 @@ mod read;
 mod scalar;
 mod schema;
 mod shape;
+mod trial;
 mod units;
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use inputs::Inputs;
 pub use problem::{Level, Problem, Problems, Style};
 pub use published::Published;
 pub use schema::schema;
+pub use trial::{Change, Expect, ExpectedRequest, Fate, Place, Trial};
 
 /// Largest configuration file.
 pub const FILE_MAX: usize = 4 << 20;
@@ -68,6 +70,8 @@ pub struct Snapshot {
     pub targets: BTreeMap<TargetName, Arc<Target>>,
     /// The rules.
     pub rules: RuleSet,
+    /// The tests of the file, not run yet. What runs for long has none: they are large.
+    pub trials: Vec<Trial>,
     /// What is legal but unwise.
     pub warnings: Problems,
     /// What it was made from, so that a reload can tell whether anything changed.
@@ -103,6 +107,8 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// How long we accept after we are told to stop.
     pub drain_delay: Duration,
+    /// Whether a test of the file that fails is an error.
+    pub require_tests: bool,
 }
 
 #[cfg(test)]
@@ -123,6 +129,7 @@ impl Settings {
             body_memory: 1,
             shutdown_timeout: Duration::from_secs(8),
             drain_delay: Duration::ZERO,
+            require_tests: false,
         }
     }
 }
@@ -220,13 +227,14 @@ pub fn load_text(
     let problems = findings.finish(&shown, body, inputs.clone());
     let hash = ContentHash(Sha256::digest(text).into());
     match lowered {
-        Some((Lowered { settings, sources, targets, rules }, outside)) => Ok(Snapshot {
+        Some((Lowered { settings, sources, targets, rules, trials }, outside)) => Ok(Snapshot {
             revision: Revision { number: 0, hash },
             text: text.into(),
             settings,
             sources,
             targets,
             rules,
+            trials,
             warnings: problems,
             inputs,
             outside: outside.into_iter().collect(),

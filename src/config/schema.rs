@@ -28,7 +28,7 @@ fn of(shape: &Shape, defs: &mut Map<String, Value>) -> Value {
             json!({ "type": ["string", "number", "boolean"] })
         }
         Shape::SecretOrNone => json!({ "type": ["string", "number", "boolean", "null"] }),
-        Shape::Body => json!({}),
+        Shape::Body | Shape::Data => json!({}),
         Shape::Flag => or_filled(json!({ "type": "boolean" })),
         Shape::Whole(min, max) if min == max => or_filled(json!({ "const": min })),
         Shape::Whole(min, max) => {
@@ -170,18 +170,19 @@ fn variants(known: &Variants, defs: &mut Map<String, Value>) -> Value {
 }
 
 fn either(known: &Either, defs: &mut Map<String, Value>) -> Value {
-    let shapes = [&known.scalar, &known.list, &known.map];
-    let each: Vec<_> = shapes.into_iter().flatten().map(|shape| kind_of(shape, defs)).collect();
+    let shapes = [(&known.scalar, ""), (&known.list, "array"), (&known.map, "object")];
+    let given = shapes.into_iter().filter_map(|(shape, kind)| Some((shape.as_ref()?, kind)));
+    let each: Vec<_> = given.map(|(shape, kind)| kind_of(shape, kind, defs)).collect();
     match <[Value; 1]>::try_from(each) {
         Ok([only]) => only,
         Err(each) => json!({ "anyOf": each }),
     }
 }
 
-/// A body may be anything, so in a choice by kind its kinds are named.
-fn kind_of(shape: &Shape, defs: &mut Map<String, Value>) -> Value {
+/// A body may be anything, so in a choice by kind its kind is named.
+fn kind_of(shape: &Shape, kind: &str, defs: &mut Map<String, Value>) -> Value {
     match shape {
-        Shape::Body => json!({ "type": ["object", "array"] }),
+        Shape::Body | Shape::Data => json!({ "type": kind }),
         shape => of(shape, defs),
     }
 }

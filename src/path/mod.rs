@@ -163,6 +163,36 @@ impl Path {
         }
     }
 
+    /// Puts `value` where a singular path points. Objects and lists on the way that are missing, or `null`, are made; an
+    /// element is replaced, or added at the end of its list.
+    pub fn set(&self, document: &mut Value, value: Value) -> Result<(), SetError> {
+        let segments = self.singular().ok_or(SetError::General)?;
+        let mut place = document;
+        for segment in segments {
+            place = match segment {
+                Segment::Key(key) => {
+                    if place.is_null() {
+                        *place = Value::Object(serde_json::Map::new());
+                    }
+                    let members = place.as_object_mut().ok_or(SetError::NoObject)?;
+                    members.entry(key.to_string()).or_insert(Value::Null)
+                }
+                Segment::Index(index) => {
+                    if place.is_null() {
+                        *place = Value::Array(Vec::new());
+                    }
+                    let elements = place.as_array_mut().ok_or(SetError::NoElement)?;
+                    if elements.len() == *index {
+                        elements.push(Value::Null);
+                    }
+                    elements.get_mut(*index).ok_or(SetError::NoElement)?
+                }
+            };
+        }
+        *place = value;
+        Ok(())
+    }
+
     /// Takes every value that the path names out of `document`: a member of an object is removed, an element of an array
     /// becomes `null` so that the others keep their places, and so does the document itself for `$`. Returns how many
     /// went; what lay inside another one that went is not counted.
@@ -172,6 +202,20 @@ impl Path {
             None => remove_one(document, &self.prefix),
         }
     }
+}
+
+/// Why a value cannot be put somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SetError {
+    /// The path can name several places.
+    #[error("it can name several places")]
+    General,
+    /// Something on the way is there and holds no members.
+    #[error("something on the way to it is there and no object")]
+    NoObject,
+    /// It names an element that is neither in the list nor the next one.
+    #[error("the list has no such element, and it is not the next one")]
+    NoElement,
 }
 
 /// The value at a singular place.

@@ -319,3 +319,27 @@ proptest! {
         prop_assert_eq!(gone == 0, found.is_empty());
     }
 }
+
+#[test]
+fn a_value_is_put_where_a_path_points() {
+    let put = |document: &str, path: &str| {
+        let mut document: Value = serde_json::from_str(document).unwrap();
+        let path = Path::parse(path).unwrap();
+        path.set(&mut document, Value::Bool(true)).map(|()| document.to_string())
+    };
+    for (document, path, made) in [
+        (r#"{"a":{"b":1,"c":2}}"#, "$.a.b", r#"{"a":{"b":true,"c":2}}"#),
+        (r#"{"a":null}"#, "$.a.b.c", r#"{"a":{"b":{"c":true}}}"#),
+        ("{}", "$.a[0].b", r#"{"a":[{"b":true}]}"#),
+        (r#"{"a":[1,2]}"#, "$.a[1]", r#"{"a":[1,true]}"#),
+        (r#"{"a":[1,2]}"#, "$.a[2]", r#"{"a":[1,2,true]}"#),
+        (r#"{"a":1}"#, "$", "true"),
+    ] {
+        assert_eq!(put(document, path).as_deref(), Ok(made), "{document} {path}");
+    }
+    assert_eq!(put(r#"{"a":1}"#, "$.a.b"), Err(SetError::NoObject));
+    assert_eq!(put(r#"{"a":[1]}"#, "$.a.b"), Err(SetError::NoObject));
+    assert_eq!(put(r#"{"a":[1]}"#, "$.a[2]"), Err(SetError::NoElement));
+    assert_eq!(put(r#"{"a":{}}"#, "$.a[0]"), Err(SetError::NoElement));
+    assert_eq!(put(r#"{"a":[1]}"#, "$.a[*]"), Err(SetError::General));
+}

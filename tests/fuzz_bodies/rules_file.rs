@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hookswitch::config::{self, Level, MapEnvironment, Overrides, Problems, Snapshot, Style};
+use hookswitch::config::{
+    self, Level, MapEnvironment, Overrides, Problems, Snapshot, Style, Trial,
+};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_yaml::Value;
 
@@ -61,7 +63,7 @@ fn is_canonical(text: &str) -> bool {
 
 /// All of a configuration but its text, and what follows from its text.
 fn meaning(snapshot: &Snapshot) -> String {
-    let Snapshot { settings, sources, targets, rules, .. } = snapshot;
+    let Snapshot { settings, sources, targets, rules, trials, .. } = snapshot;
     let mut all = format!("{settings:?} {sources:?} {:?}", rules.fallback());
     for target in targets.values() {
         // Its fingerprint is of its text, so that any change of it is one.
@@ -71,6 +73,10 @@ fn meaning(snapshot: &Snapshot) -> String {
     }
     for rule in rules.rules() {
         write!(all, " {}", without_lines(&format!("{rule:?}"))).expect("a String takes it");
+    }
+    for Trial { name, event, change, source, query, headers, expect, .. } in trials {
+        write!(all, " {name:?} {event:?} {change:?} {source:?} {query:?} {headers:?} {expect:?}")
+            .expect("a String takes it");
     }
     all
 }

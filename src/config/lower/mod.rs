@@ -9,6 +9,7 @@ mod rules;
 mod settings;
 mod sources;
 mod targets;
+mod trials;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use super::findings::Findings;
 use super::inputs::Files;
 use super::shape::Fields;
 use super::shape::keys::FILE;
-use super::{Overrides, Settings, Source};
+use super::{Overrides, Settings, Source, Trial};
 
 /// Everything of a snapshot that is made from the tree.
 pub(super) struct Lowered {
@@ -37,6 +38,8 @@ pub(super) struct Lowered {
     pub(super) targets: BTreeMap<TargetName, Arc<Target>>,
     /// The rules.
     pub(super) rules: RuleSet,
+    /// The tests of the file.
+    pub(super) trials: Vec<Trial>,
 }
 
 /// Lowers the file at `root`, whose folder is `folder`. Returns nothing if there is any error.
@@ -54,6 +57,7 @@ pub(super) fn lower(
     let names = rules::Names::new(file);
     let rules = rules::rules(file, &names, findings);
     let fallback = rules::fallback(file, &names, findings);
+    let trials = trials::trials(file, &names, files, findings);
     if findings.has_errors() {
         return None;
     }
@@ -61,7 +65,11 @@ pub(super) fn lower(
     let parts = warnings::Parts { file, settings: &settings, sources: &sources, rules: &rules };
     warnings::warn(&parts, &fallback, findings);
     let rules = rule_set(rules, fallback, &targets);
-    Some(Lowered { settings, sources, targets, rules })
+    // A test that fails is shown with its line, and that is known only once it has run.
+    if !trials.is_empty() {
+        findings.keep_text();
+    }
+    Some(Lowered { settings, sources, targets, rules, trials })
 }
 
 fn rule_set(

@@ -24,14 +24,13 @@ impl<'t> Names<'t> {
     }
 
     /// The targets that `node` names, one or a list.
-    fn named(&self, node: Node<'_>, findings: &mut Findings) -> Vec<TargetName> {
+    pub(super) fn named(&self, node: Node<'_>, findings: &mut Findings) -> Vec<TargetName> {
         let single = node.is_scalar().then_some(node);
         let mut names: Vec<TargetName> = Vec::new();
         for item in single.into_iter().chain(node.list().into_iter().flatten()) {
             let Some(text) = read::node_text(item) else { continue };
             if !self.0.contains(text.as_str()) {
-                let hint =
-                    did_you_mean(&text, self.0.iter().copied()).unwrap_or_else(|| self.listed());
+                let hint = self.unknown(&text);
                 let shown = item.scalar().map_or("", |scalar| &scalar.written);
                 findings.error_hint(item, format!("there is no target `{shown}`"), hint);
             } else if names.iter().any(|name| name.as_str() == text) {
@@ -45,6 +44,16 @@ impl<'t> Names<'t> {
             }
         }
         names
+    }
+
+    /// What to say where there is no target of that name.
+    pub(super) fn unknown(&self, text: &str) -> String {
+        did_you_mean(text, self.0.iter().copied()).unwrap_or_else(|| self.listed())
+    }
+
+    /// Whether there is a target of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
     }
 
     fn listed(&self) -> String {

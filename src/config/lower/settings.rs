@@ -51,6 +51,7 @@ pub(super) fn settings(
         body_memory: count(limits.value("body_memory", read::size)),
         shutdown_timeout,
         drain_delay,
+        require_tests: file.fields_or_default("reload").value("require_tests", read::flag),
     }
 }
 

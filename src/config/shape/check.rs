@@ -32,7 +32,7 @@ pub(in crate::config) fn check(node: Node<'_>, shape: &'static Shape, findings: 
             None => wrong(node, shape, findings),
         },
         Shape::Either(either) => check_either(node, either, findings),
-        Shape::Body => check_body(node, findings),
+        Shape::Body | Shape::Data => check_body(node, findings),
         leaf => match node.scalar() {
             Some(scalar) => check_leaf(node, scalar, leaf, findings),
             None => wrong(node, leaf, findings),
@@ -239,6 +239,7 @@ pub(in crate::config) fn expected(shape: &Shape) -> String {
         Shape::Url => "an address such as https://example.com/path".to_owned(),
         Shape::Template | Shape::SecretTemplate => "a text, which may be a template".to_owned(),
         Shape::Body => "a body".to_owned(),
+        Shape::Data => "anything".to_owned(),
         Shape::Flag => "`true` or `false`".to_owned(),
         Shape::Whole(min, max) if min == max => format!("the number {min}"),
         Shape::Whole(min, max) => {

@@ -70,6 +70,7 @@ pub(in crate::config) static FILE: Object = Object {
             "how long it goes on accepting, unready, after the signal to stop; 5s behind a Kubernetes service, and then a shutdown_timeout of 20s",
         )
         .or("0s"),
+        Key::new("reload", Shape::Object(&RELOAD), "what a changed file must pass"),
         Key::new(
             "sources",
             Shape::Entries(&Shape::Object(&SOURCE)),
@@ -91,6 +92,11 @@ pub(in crate::config) static FILE: Object = Object {
             "fallback",
             Shape::Either(&FALLBACK),
             "targets of the events that no rule matched; without any they are kept and listed as unrouted",
+        ),
+        Key::new(
+            "tests",
+            Shape::List(&Shape::Object(&TRIAL), 0),
+            "events and what must become of them; run by `hookswitch test`, and whenever the file is loaded",
         ),
     ],
 };
@@ -139,6 +145,22 @@ static LIMITS: Object = Object {
         )
         .or("256 MiB"),
     ],
+};
+
+/// What a changed file must pass.
+static RELOAD: Object = Object {
+    name: "Reload",
+    what: "`reload`",
+    about: "What a changed file must pass.",
+    keys_min: 0,
+    keys_max: ANY,
+    one_of: &[],
+    keys: &[Key::new(
+        "require_tests",
+        Shape::Flag,
+        "a test of the file that fails is an error, and the file is refused; else it is a warning",
+    )
+    .or("false")],
 };
 
 /// A source.
@@ -552,10 +574,115 @@ pub(in crate::config) static OPERATORS: Object = Object {
     ],
 };
 
+/// A test of the file.
+pub(in crate::config) static TRIAL: Object = Object {
+    name: "Test",
+    what: "an entry of `tests`",
+    about: "An event, and what must become of it under the rules of this file.",
+    keys_min: 0,
+    keys_max: ANY,
+    one_of: &[],
+    keys: &[
+        Key::new("name", Shape::Text, "one line of text, at most 200 characters; unique")
+            .required(),
+        Key::new(
+            "event",
+            Shape::Either(&EVENT),
+            "the event: a JSON file in the folder of this file or below, at most 1 MiB; or the body itself as a map",
+        )
+        .required(),
+        Key::new(
+            "change",
+            Shape::Entries(&Shape::Data),
+            "values to put into the event first, by JSONPath; a path names one place",
+        ),
+        Key::new(
+            "remove",
+            Shape::List(&Shape::Text, 1),
+            "JSONPaths of what to take out of the event after that",
+        ),
+        Key::new(
+            "source",
+            Shape::Text,
+            "the source at which it arrives; without it the first of `sources`",
+        ),
+        Key::new(
+            "query",
+            Shape::Text,
+            "the query string with which it arrives: `tenant=a&test=1`",
+        ),
+        Key::new("headers", Shape::Entries(&Shape::Text), "headers with which it arrives"),
+        Key::new("expect", Shape::Object(&EXPECT), "what must become of it").required(),
+    ],
+};
+
+static EVENT: Either = Either {
+    what: "the path of a file, or the event itself as a map",
+    scalar: Some(Shape::Text),
+    list: None,
+    map: Some(Shape::Data),
+};
+
+/// What a test expects.
+pub(in crate::config) static EXPECT: Object = Object {
+    name: "Expect",
+    what: "`expect`",
+    about: "What must become of a test's event. What is not written is not looked at.",
+    keys_min: 1,
+    keys_max: ANY,
+    one_of: &[],
+    keys: &[
+        Key::new("to", Shape::Either(&NAMES), "the targets that get it: these and no others"),
+        Key::new(
+            "rules",
+            Shape::Either(&RULE_NAMES),
+            "the rules that match: these and no others; `[]` for none",
+        ),
+        Key::new("unrouted", Shape::Flag, "`true`: no rule matches, and there is no fallback"),
+        Key::new("ignored", Shape::Flag, "`true`: a rule ignores it, and none before sends it"),
+        Key::new(
+            "sends",
+            Shape::Entries(&Shape::Object(&SENDS)),
+            "what a target is sent, by its name",
+        ),
+    ],
+};
+
+static RULE_NAMES: Either = Either {
+    what: "the name of a rule or a list of them",
+    scalar: Some(Shape::Text),
+    list: Some(Shape::List(&Shape::Text, 0)),
+    map: None,
+};
+
+/// A request that a test expects.
+pub(in crate::config) static SENDS: Object = Object {
+    name: "Sends",
+    what: "an expected request",
+    about: "What the request of a target's first attempt must be. What is not written is not looked at.",
+    keys_min: 1,
+    keys_max: ANY,
+    one_of: &[],
+    keys: &[
+        Key::new("method", Shape::Word(&["POST", "PUT", "PATCH"]), "its method"),
+        Key::new("url", Shape::Url, "its whole address"),
+        Key::new(
+            "headers",
+            Shape::Entries(&Shape::Secret),
+            "headers that it must have; their values are never shown",
+        ),
+        Key::new(
+            "body",
+            Shape::Data,
+            "its body: of a map the members that are written, and of those all that is written; anything else whole",
+        ),
+    ],
+};
+
 /// Every map of the file.
-pub(in crate::config) static OBJECTS: [&Object; 15] = [
-    &FILE, &STORE, &LIMITS, &SOURCE, &CHECK, &DEDUPE, &DEFAULTS, &HTTP, &SIGN, &SLACK, &LOG,
-    &RETRY, &RULE, &CONDITION, &OPERATORS,
+pub(in crate::config) static OBJECTS: [&Object; 19] = [
+    &FILE, &STORE, &LIMITS, &RELOAD, &SOURCE, &CHECK, &DEDUPE, &DEFAULTS, &HTTP, &SIGN, &SLACK,
+    &LOG, &RETRY, &RULE, &CONDITION, &OPERATORS, &TRIAL, &EXPECT, &SENDS,
 ];
 
 /// Whether `word` is a key of ours, anywhere in the file.

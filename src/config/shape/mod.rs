@@ -29,6 +29,8 @@ pub(super) enum Shape {
     SecretTemplate,
     /// Any YAML whose texts are templates.
     Body,
+    /// Any YAML, as it is.
+    Data,
     /// `true` or `false`.
     Flag,
     /// A whole number within bounds.

@@ -324,6 +324,7 @@ fn snapshot(number: u64, specs: &[Spec], body_memory: usize) -> Snapshot {
         text: "".into(),
         settings: Settings { body_memory, ..Settings::for_tests() },
         outside: Vec::new(),
+        trials: Vec::new(),
         sources: Vec::new(),
         targets: specs.iter().map(target).collect(),
         rules: RuleSet::new(Vec::new(), Vec::new(), Vec::new()),
