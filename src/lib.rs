@@ -39,6 +39,8 @@ pub mod config;
 
 pub mod explain;
 
+pub mod trial;
+
 pub mod dispatch;
 
 pub mod reload;

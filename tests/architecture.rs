@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Every module, lowest first. The pure ones are `name` to `template`: `fault` is nothing in a release, and in the builds of
 /// the fault suite it reads their environment.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
     "fault",
     "name",
     "clock",
@@ -23,6 +23,7 @@ const ORDER: [&str; 23] = [
     "target",
     "config",
     "explain",
+    "trial",
     "dispatch",
     "reload",
     "ingress",

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::admin;
 use crate::clock::Clock;
-use crate::config::{self, Environment, Overrides, Published, Snapshot};
+use crate::config::{Environment, Overrides, Published, Snapshot};
 use crate::dispatch::{self, Dispatch, Post};
 use crate::ingress::{self, Ingress, Readiness};
 use crate::reload::{self, Reload, Reloaded};
@@ -28,6 +28,7 @@ use crate::store::sqlite::{self, Sqlite};
 use crate::store::{Bounds, Store, StoreError};
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
+use crate::trial;
 
 pub use error::{AppError, Purpose};
 pub use panic::log_panics;
@@ -255,8 +256,7 @@ impl App {
 
 impl Opened {
     async fn new(options: &Options) -> Result<Self, AppError> {
-        let mut snapshot =
-            config::load(&options.config, &*options.environment, &options.overrides)?;
+        let mut snapshot = load(options.clone()).await?;
         log_warnings(&snapshot);
         let metrics = Arc::new(Metrics::new());
         let store = match &options.store {
@@ -276,6 +276,15 @@ impl Opened {
         metrics.reloaded(Some((snapshot.revision, now)));
         Ok(Self { snapshot, store, metrics, listen, admin })
     }
+}
+
+/// The configuration. Its tests may take a while, in which signals must be heard.
+async fn load(options: Options) -> Result<Snapshot, AppError> {
+    let loaded = tokio::task::spawn_blocking(move || {
+        trial::load(&options.config, &*options.environment, &options.overrides)
+    });
+    // It ends early only by a panic.
+    Ok(loaded.await.map_err(|_panicked| AppError::Task("loading the configuration"))??)
 }
 
 async fn bind(address: SocketAddr, purpose: Purpose) -> Result<TcpListener, AppError> {

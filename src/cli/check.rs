@@ -10,10 +10,11 @@ use super::output::{Form, Ink, Out, OutputArgs, count};
 use crate::config::{
     self, Level, Overrides, Problem, Problems, ProcessEnvironment, Snapshot, Style,
 };
+use crate::trial;
 
 /// Check a configuration: every problem with its place, and what is unwise
 ///
-/// Exits 1 if there is an error, and with --strict also if there is a warning. Values from outside (`${VAR}`) are put in
+/// Runs the tests of the file, too. Exits 1 if there is an error, and with --strict also if there is a warning. Values from outside (`${VAR}`) are put in
 /// as `run` would, so set them as they will be.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -50,7 +51,7 @@ struct Finding<'r> {
 impl Check {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let path = files::configuration(self.file.as_deref(), Exit::Usage)?;
-        let loaded = load(&path)?;
+        let loaded = load(&path)?.and_then(trial::prove);
         let (snapshot, problems) = match &loaded {
             Ok(snapshot) => (Some(snapshot), &snapshot.warnings),
             Err(problems) => (None, problems),

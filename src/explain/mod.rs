@@ -100,22 +100,46 @@ pub fn explain_sample(
     sample: Sample,
     now: Timestamp,
 ) -> Explanation {
+    match sampled(snapshot, body, sample, now) {
+        Ok(event) => explain(snapshot, &event, now),
+        Err(why) => unasked(why.to_string()),
+    }
+}
+
+/// Why a body that never arrived is no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoEvent {
+    /// There is nothing that it could arrive at.
+    #[error("the configuration has no source that could receive it")]
+    NoSource,
+    /// Rules cannot look at it.
+    #[error("{0}")]
+    Unreadable(Unreadable),
+}
+
+/// Reads a body as if it arrived now. Nothing is checked, on purpose: it was never received, and is not kept.
+pub fn sampled(
+    snapshot: &Snapshot,
+    body: Bytes,
+    sample: Sample,
+    now: Timestamp,
+) -> Result<Event, NoEvent> {
     let source =
         sample.source.or_else(|| snapshot.sources.first().map(|source| source.name.clone()));
-    let Some(source) = source else { return no_source() };
-    // Nothing is checked, on purpose: what is explained here was never received, and is not kept.
-    let Ok(verified) = Check::Unsigned.verify(&source, body, &[], now) else { return no_source() };
-    let id = EventId::new(now, [0; 10]);
+    let source = source.ok_or(NoEvent::NoSource)?;
+    let verified = Check::Unsigned
+        .verify(&source, body, &[], now)
+        .map_err(|_never_refused| NoEvent::NoSource)?;
     let read = snapshot.rules.reader().read(
         verified,
-        id,
+        EventId::new(now, [0; 10]),
         RequestParts::default(),
         sample.headers,
         sample.query,
     );
     match read {
-        Intake::Readable(event) => explain(snapshot, &event, now),
-        Intake::Quarantined { reason, .. } => quarantined(&reason),
+        Intake::Readable(event) => Ok(event),
+        Intake::Quarantined { reason, .. } => Err(NoEvent::Unreadable(reason)),
     }
 }
 
@@ -136,10 +160,6 @@ pub fn explain_stored(
 /// Explains an event that rules cannot look at.
 pub fn quarantined(reason: &Unreadable) -> Explanation {
     unasked(reason.to_string())
-}
-
-fn no_source() -> Explanation {
-    unasked("the configuration has no source that could receive it".to_owned())
 }
 
 fn unasked(reason: String) -> Explanation {

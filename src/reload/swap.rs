@@ -10,6 +10,7 @@ use crate::config::{self, Inputs, Level, Problem, Problems, Snapshot};
 use crate::fault::{self, Plant};
 use crate::store::Bounds;
 use crate::telemetry::log::clean;
+use crate::trial;
 
 use super::keep::keep;
 use super::{Parts, ReloadError, Reloaded};
@@ -212,7 +213,7 @@ fn log_problem(problems: &Problems, problem: &Problem) {
 fn read(parts: &Parts) -> Result<Snapshot, Problems> {
     match odd(&parts.path) {
         Some(what) => Err(problem(&parts.path, what)),
-        None => config::load(&parts.path, &*parts.environment, &parts.overrides),
+        None => trial::load(&parts.path, &*parts.environment, &parts.overrides),
     }
 }
 

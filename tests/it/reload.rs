@@ -302,6 +302,51 @@ async fn a_file_that_the_configuration_names_counts() {
     world.end().await;
 }
 
+/// Rules with one test, whose event is in a file, and which must pass or need not.
+fn tested(name: &str, required: bool) -> String {
+    let rules = rules(name);
+    format!(
+        "{rules}tests:\n  - {{ name: it, event: events/it.json, expect: {{ rules: [{name}] }} }}\nreload: {{ require_tests: {required} }}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_must_pass_refuses_the_file_until_its_event_is_mended() {
+    let mut world = World::plain(LISTENING).await;
+    fs::create_dir(world.folder.path().join("events")).unwrap();
+    let event = world.folder.path().join("events/it.json");
+    write(&event, "[]");
+    world.write(&tested("second", true));
+    world.refuses(true).await;
+    assert_eq!((world.rule().as_str(), world.revision()), ("first", 1));
+    assert!(!world.successful());
+    let told = world.reload.refused().unwrap().to_string();
+    assert!(
+        told.contains("the test \"it\" fails: event: ") && told.contains("rules.yaml:10:"),
+        "{told}"
+    );
+    write(&event, "{}");
+    world.runs("second").await;
+    assert!(world.successful());
+
+    write(&event, "[1]");
+    world.refuses(true).await;
+    assert_eq!(world.revision(), 2, "what runs goes on");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_need_not_pass_is_a_warning() {
+    let mut world = World::plain(LISTENING).await;
+    world.write(&tested("second", false));
+    world.runs("second").await;
+    let running = world.published.load();
+    assert!(running.warnings.to_string().contains("the test \"it\" fails"), "{}", running.warnings);
+    assert!(running.trials.is_empty());
+    assert!(world.successful());
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_hundred_quick_writes_the_last_runs() {
     let mut world = World::plain(LISTENING).await;

@@ -1,0 +1,91 @@
+//! Loading with the tests: those that fail are warnings, or with `require_tests` errors.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::{self, Environment, Level, Overrides, Place, Problem, Problems, Snapshot};
+
+use super::{Difference, run};
+
+/// How long the tests of one load may take. A thousand take less than a second; a load must end whatever is in them.
+pub const TIME_MAX: Duration = Duration::from_secs(5);
+/// Most failing tests that are told one by one.
+const TOLD_MAX: usize = 100;
+/// Most differences of one test that are told.
+const DIFFERENCES_TOLD: usize = 3;
+
+/// Loads the file at `path` and runs its tests.
+pub fn load(
+    path: &Path,
+    environment: &dyn Environment,
+    overrides: &Overrides,
+) -> Result<Snapshot, Problems> {
+    config::load(path, environment, overrides).and_then(prove)
+}
+
+/// Runs the tests of `snapshot` and adds what fails to its warnings, or refuses it if it wants them to pass. The tests are
+/// taken out of it: they are done, and may be large.
+pub fn prove(snapshot: Snapshot) -> Result<Snapshot, Problems> {
+    prove_until(snapshot, Instant::now() + TIME_MAX)
+}
+
+pub(super) fn prove_until(mut snapshot: Snapshot, until: Instant) -> Result<Snapshot, Problems> {
+    let trials = std::mem::take(&mut snapshot.trials);
+    if trials.is_empty() {
+        return Ok(snapshot);
+    }
+    let verdicts = run(&snapshot, &trials, Some(until)).verdicts;
+    let required = snapshot.settings.require_tests;
+    let level = if required { Level::Error } else { Level::Warning };
+    let failing = || trials.iter().zip(&verdicts).filter(|(_, verdict)| !verdict.is_empty());
+    let problems = &mut snapshot.warnings;
+    let before = problems.list.len();
+    for (trial, differences) in failing().take(TOLD_MAX) {
+        let text = format!("the test {:?} fails: {}", trial.name.as_str(), brief(differences));
+        problems.list.push(placed(&trial.place, level, text, "`hookswitch test` shows why"));
+    }
+    if let Some((trial, _)) = failing().nth(TOLD_MAX) {
+        let text = format!("and {} more tests fail", failing().count() - TOLD_MAX);
+        problems.list.push(placed(&trial.place, level, text, "`hookswitch test` shows all"));
+    }
+    if let Some(first) = trials.get(verdicts.len()) {
+        let left = trials.len() - verdicts.len();
+        let text = format!(
+            "this test and those after it were not run ({left} of {}): all together take longer than {} s",
+            trials.len(),
+            TIME_MAX.as_secs()
+        );
+        let hint = "fewer tests, or smaller events; `hookswitch test` runs them all";
+        problems.list.push(placed(&first.place, level, text, hint));
+    }
+    if required && problems.list.len() > before {
+        let problems = std::mem::take(problems);
+        return Err(Problems { inputs: snapshot.inputs, ..sorted(problems) });
+    }
+    let problems = std::mem::take(&mut snapshot.warnings);
+    snapshot.warnings = sorted(problems);
+    Ok(snapshot)
+}
+
+/// In the order of the file. Without any there is no use for its text.
+fn sorted(mut problems: Problems) -> Problems {
+    problems.list.sort_by_key(|problem| problem.span);
+    if problems.list.is_empty() {
+        problems.text = String::new();
+    }
+    problems
+}
+
+fn placed(place: &Place, level: Level, text: String, hint: &str) -> Problem {
+    let (path, span) = (place.path.clone(), Some(place.span));
+    Problem { level, path, span, text, hint: Some(hint.to_owned()) }
+}
+
+fn brief(differences: &[Difference]) -> String {
+    let told: Vec<_> = differences.iter().take(DIFFERENCES_TOLD).map(Difference::brief).collect();
+    let more = differences.len().saturating_sub(DIFFERENCES_TOLD);
+    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+    format!("{}{more}", told.join("; "))
+}
