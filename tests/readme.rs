@@ -31,7 +31,7 @@ enum How {
 }
 
 /// The first entry that a command begins with says how it is run. A command without one fails the test.
-const HOW: [(&str, How); 16] = [
+const HOW: [(&str, How); 17] = [
     ("cargo install", How::Skip("it would build again what this test runs on")),
     ("docker compose", How::Skip("there may be no Docker engine; the file is read below")),
     ("kubectl apply", How::Skip("there is no cluster; the file is read below")),
@@ -39,6 +39,7 @@ const HOW: [(&str, How); 16] = [
     ("export ", How::Export),
     ("hookswitch demo", How::Run(" --once")),
     ("hookswitch check", How::Run("")),
+    ("hookswitch test", How::Run("")),
     (
         "hookswitch run",
         How::Start(

@@ -1,7 +1,7 @@
 //! The command line: one file per command, and what they share.
 //!
 //! Results go to standard output, everything else to standard error. A command returns how the process ends or why it
-//! could not do its work; that is printed here, once. Commands that only look (`check`, `explain`, `schema`) need no
+//! could not do its work; that is printed here, once. Commands that only look (`check`, `test`, `explain`, `schema`) need no
 //! running instance, those that ask one speak to its API like any other client.
 
 mod api;
@@ -23,6 +23,7 @@ mod send;
 mod sink;
 mod status;
 mod targets;
+mod test;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
@@ -63,6 +64,7 @@ enum Command {
     Run(run::Run),
     Demo(demo::Demo),
     Check(check::Check),
+    Test(test::Test),
     Explain(explain::Explain),
     Send(send::Send),
     Sink(sink::Sink),
@@ -106,6 +108,7 @@ impl Command {
             Self::Run(command) => command.execute(),
             Self::Demo(command) => block_on(command.execute()),
             Self::Check(command) => command.execute(),
+            Self::Test(command) => command.execute(),
             Self::Explain(command) => command.execute(),
             Self::Send(command) => block_on(command.execute()),
             Self::Sink(command) => block_on(command.execute()),
