@@ -361,6 +361,50 @@ fn a_stored_event_is_explained_by_command() {
     assert!(lossy(&nobody.stderr).contains("no such event"), "{}", lossy(&nobody.stderr));
 }
 
+/// An event that arrived becomes a test: without what lets somebody in, at the end of a file that is else as it was.
+#[test]
+fn a_stored_event_becomes_a_test() {
+    let folder = folder();
+    let good = format!("# ours\n{}# the end\n", rules(&nowhere()));
+    let instance = Instance::start(folder.path(), &good, |_| {});
+    let config = folder.path().join("rules.yaml");
+    let event =
+        r#"{"event":"call_started","call":{"call_id":"c1","access_token":"canary","n":1.50}}"#;
+    assert!(instance.post(event.as_bytes()).starts_with("HTTP/1.1 204"));
+    let listed = json(&mut instance.command(&["events", "-o", "json"]));
+    let id = listed["events"][0]["id"].as_str().unwrap();
+
+    let save = |name: &str, more: &[&str]| {
+        let mut command = instance.command(&["test", "--save", id, "--name", name]);
+        command.args(more).arg(&config);
+        command
+    };
+    let told = text(&mut save("a call: started, \"${x}\"", &[]));
+    assert!(told.contains("removed $.call.access_token") && told.contains("added to "), "{told}");
+    let fixture = fs::read_to_string(folder.path().join("fixtures/a-call-started-x.json")).unwrap();
+    assert!(!fixture.contains("canary") && fixture.contains("\"n\": 1.50"), "{fixture}");
+    let written = fs::read_to_string(&config).unwrap();
+    assert!(written.starts_with(&good) && written.contains("\ntests:\n  - name: "), "{written}");
+    assert!(written.ends_with("    to: [crm]\n      rules: [everything]\n"), "{written}");
+    let ran = text(hookswitch().arg("test").arg(&config));
+    assert!(ran.contains("1 test, 1 passed") && ran.contains("a call: started, \"${x}\""), "{ran}");
+
+    let again = output(&mut save("a call: started, \"${x}\"", &[]));
+    assert_eq!(again.status.code(), Some(2), "{}", lossy(&again.stderr));
+    let same_file = output(&mut save("A call started x", &[]));
+    assert_eq!(same_file.status.code(), Some(73), "{}", lossy(&same_file.stderr));
+    let printed = text(&mut save("another", &["--print"]));
+    assert!(printed.contains("add this to `tests`"), "{printed}");
+    assert_eq!(fs::read_to_string(&config).unwrap(), written);
+
+    fs::write(&config, format!("{written}fallback: [crm]\n")).unwrap();
+    let not_last = text(&mut save("a third", &[]));
+    assert!(not_last.contains("add this to `tests`"), "{not_last}");
+    assert!(folder.path().join("fixtures/a-third.json").exists());
+    let alone = output(hookswitch().args(["test", "--save", id]).arg(&config));
+    assert_eq!(alone.status.code(), Some(2), "{}", lossy(&alone.stderr));
+}
+
 /// Posts an event and returns its id.
 fn posted(instance: &Instance) -> String {
     let event = folder();

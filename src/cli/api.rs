@@ -93,6 +93,17 @@ impl Api {
         Ok(readable(&String::from_utf8_lossy(&answer.body)))
     }
 
+    /// Asks for the exact bytes of something.
+    pub(super) async fn get_bytes(&self, path: &[&str]) -> Result<Bytes, Failure> {
+        let url = self.url(path)?;
+        let answer = self.fetch(&url, None, None).await?;
+        if answer.ok() && answer.header("content-disposition").is_some() {
+            return Ok(answer.body);
+        }
+        let origin = self.base.origin().ascii_serialization();
+        Err(self.read(&url, &answer, &origin).err().unwrap_or_else(|| wrong_place(&origin)))
+    }
+
     /// Tells it to do something.
     pub(super) async fn post<T: Serialize>(
         &self,

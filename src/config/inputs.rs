@@ -16,7 +16,7 @@ use super::FILE_MAX;
 /// Longest content of a `${file:…}`, in bytes.
 const SECRET_MAX: usize = 64 << 10;
 /// Largest event of a test, in bytes.
-const EVENT_MAX: usize = 1 << 20;
+pub const EVENT_MAX: usize = 1 << 20;
 /// Most bytes of all events of tests: they are in memory until the tests have run.
 const EVENTS_MAX: usize = 16 << 20;
 /// Most files with events: each is looked at every few seconds while the program runs.

@@ -46,7 +46,7 @@ use inputs::Files;
 use lower::Lowered;
 
 pub use env::{Environment, MapEnvironment, ProcessEnvironment};
-pub use inputs::Inputs;
+pub use inputs::{EVENT_MAX, Inputs};
 pub use problem::{Level, Problem, Problems, Style};
 pub use published::Published;
 pub use schema::schema;

@@ -1,12 +1,16 @@
-//! `test`: runs the tests of a configuration.
+//! `test`: runs the tests of a configuration, or makes one of an event that arrived.
 
+mod entry;
 mod junit;
+mod redact;
+mod save;
 
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::block_on;
 use super::check;
 use super::exit::{Exit, Failure};
 use super::files;
@@ -21,7 +25,7 @@ const EXPLAINED_MAX: usize = 20;
 
 /// Run the tests of a configuration
 ///
-/// Prints what differs from what a test expects, and why its event goes where it goes. Names the rules that no test exercised. Sends nothing and needs no running instance. Exits 1 if a test fails. Values from outside (`${VAR}`) are put in as `run` would.
+/// Prints what differs from what a test expects, and why its event goes where it goes. Names the rules that no test exercised. Sends nothing and needs no running instance. Exits 1 if a test fails. Values from outside (`${VAR}`) are put in as `run` would. With --save it makes a test of an event that an instance stored.
 #[derive(Debug, clap::Args)]
 pub(super) struct Test {
     /// The file; `-` is standard input. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
@@ -33,6 +37,8 @@ pub(super) struct Test {
     /// Text for people, JSON for programs, or the XML of `JUnit` for build servers
     #[arg(long = "output", short = 'o', value_name = "FORM", value_enum, default_value_t)]
     form: Form,
+    #[command(flatten)]
+    save: save::Save,
 }
 
 /// `--output`.
@@ -84,6 +90,9 @@ struct Unexercised<'s> {
 impl Test {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let path = files::configuration(self.file.as_deref(), Exit::Usage)?;
+        if let Some(id) = self.save.id {
+            return block_on(self.save.execute(id, &path));
+        }
         let snapshot = check::load(&path)?.map_err(|problems| {
             Failure::new(Exit::Findings, format!("{} has problems", problems.file))
                 .after(&problems.show(stderr_style()))
