@@ -22,6 +22,8 @@ pub(super) const NODES_MAX: usize = 100_000;
 pub(super) const FLOW_MAX: usize = 20_000;
 /// Most nodes that all aliases together add.
 pub(super) const ALIASED_MAX: usize = 10_000;
+/// Most bytes of text that all aliases together add: each of them could stand for a text as long as the file.
+pub(super) const ALIASED_BYTES_MAX: usize = 4 << 20;
 
 /// Reads `text`. Without a tree there is at least one error in `findings`; with one there may be, too.
 pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Tree> {
@@ -116,6 +118,7 @@ struct Pass<'t, 'f> {
     open: Vec<Open>,
     anchors: HashMap<usize, u32>,
     aliased: usize,
+    aliased_bytes: usize,
     documents: usize,
     offsets: Offsets<'t>,
     findings: &'f mut Findings,
@@ -128,6 +131,7 @@ impl<'t, 'f> Pass<'t, 'f> {
             open: Vec::new(),
             anchors: HashMap::new(),
             aliased: 0,
+            aliased_bytes: 0,
             documents: 0,
             offsets: Offsets::new(text),
             findings,
@@ -289,6 +293,16 @@ impl<'t, 'f> Pass<'t, 'f> {
         self.aliased += 1;
         if self.aliased > ALIASED_MAX || depth > DEPTH_MAX {
             return Err(stop(at, format!("aliases add more than {ALIASED_MAX} values or nest deeper than {DEPTH_MAX}"))
+                .hint("an alias may stand for a list that is needed twice, not for a structure that grows"));
+        }
+        if let Kind::Scalar(scalar) = self.tree.node(named).kind() {
+            self.aliased_bytes += scalar.written.len();
+        }
+        if let Step::Key(name, _) = &step {
+            self.aliased_bytes += name.len();
+        }
+        if self.aliased_bytes > ALIASED_BYTES_MAX {
+            return Err(stop(at, format!("aliases add more than {ALIASED_BYTES_MAX} bytes of text"))
                 .hint("an alias may stand for a list that is needed twice, not for a structure that grows"));
         }
         let (_, span, kind) = self.tree.parts(named);

@@ -192,6 +192,12 @@ fn large_and_deep_files_are_refused_quickly() {
     }
     let shown = refused(&wide);
     assert!(shown.contains("this line has more than 20000 of the signs"), "{shown}");
+    let long = "x".repeat(1 << 20);
+    for named in [long.clone(), format!("{{ \"{long}\": 1 }}")] {
+        let grows = format!("{HEAD}a: &a {named}\nb: [{}]\n", "*a, ".repeat(5_000));
+        let shown = refused(&grows);
+        assert!(shown.contains("aliases add more than 4194304 bytes of text"), "{shown}");
+    }
     let lines = wide.replace("a,", "a,\n  ");
     assert!(refused(&lines).contains("more than 100000 values"));
 }
