@@ -1,11 +1,16 @@
 //! Explanations of real configurations: what they tell, and what they must not.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hookswitch::clock::Timestamp;
 use hookswitch::config::{self, MapEnvironment, Overrides, Snapshot};
 use hookswitch::event::{Envelope, EventId, RequestParts};
-use hookswitch::explain::{BODY_SHOWN_MAX, Explanation, Sample, explain_sample, explain_stored};
-use hookswitch::name::SourceName;
+use hookswitch::explain::{
+    BODY_SHOWN_MAX, Explanation, Sample, explain_kept, explain_sample, explain_stored,
+};
+use hookswitch::name::{RuleName, SourceName};
+use hookswitch::store::{Body, EventState};
 use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -160,6 +165,48 @@ fn a_stored_event_is_explained_as_if_planned_now() {
     assert_eq!(explanation.requests.iter().map(|r| r.target.as_str()).collect::<Vec<_>>(), ["log"]);
     let broken = explain_stored(&snapshot(), &envelope, &body.slice(..10), NOW);
     assert_eq!(broken.disposition, "quarantined");
+}
+
+#[test]
+fn what_was_otherwise_on_arrival_is_noted() {
+    let kept = |rules: &[&str], state: EventState, revision: u64| {
+        let envelope = Envelope {
+            id: EventId::new(NOW, [1; 10]),
+            source: SourceName::new("retell").unwrap(),
+            received_at: NOW,
+            signed: true,
+            name: None,
+            agent_id: None,
+            subject: None,
+            request: RequestParts::default(),
+        };
+        let body = Body {
+            envelope: Arc::new(envelope),
+            rules: rules.iter().map(|name| RuleName::new(name).unwrap()).collect(),
+            state,
+            revision,
+            body: gold().to_string().into(),
+        };
+        let told = explain_kept(&snapshot(), &body, NOW);
+        assert!(told.text().contains("✓ gold"), "{}", told.text());
+        told.notes.join("; ")
+    };
+    // A snapshot that was not published has number 0.
+    assert_eq!(kept(&["gold"], EventState::Routed, 0), "");
+    assert_eq!(
+        kept(&["analyzed"], EventState::Routed, 1),
+        "",
+        "another revision may say otherwise"
+    );
+    assert!(
+        kept(&["analyzed"], EventState::Routed, 0).starts_with("on arrival analyzed matched: ")
+    );
+    assert!(kept(&[], EventState::Unrouted, 0).starts_with("on arrival no rule matched: "));
+    let of = EventId::new(NOW, [2; 10]);
+    let revised = kept(&["gold"], EventState::Revised { of }, 0);
+    assert!(revised.starts_with(&format!("it repeated {of} with another body")), "{revised}");
+    let state = EventState::Quarantined { reason: "not JSON".to_owned() };
+    assert!(kept(&[], state, 0).starts_with("on arrival it was quarantined (not JSON)"));
 }
 
 #[test]
