@@ -64,7 +64,7 @@ pub fn cells(extent: Extent, programs: &Programs, peers: &[System]) -> Vec<Cell>
     }
     for routing in [
         Routing::Rules(1_000),
-        Routing::Rules(40_000),
+        Routing::Rules(12_000),
         Routing::Spread(5),
         Routing::Spread(50),
         Routing::Spread(500),
