@@ -13,7 +13,7 @@ use crate::books::{Books, Times};
 use crate::commit;
 use crate::load::Load;
 use crate::sink::Sink;
-use crate::system::{Programs, Running, System, folder};
+use crate::system::{Programs, Running, System, write_rules};
 
 /// Connections that send, as many as Retell might open for a busy account.
 const SENDERS: u32 = 64;
@@ -106,12 +106,14 @@ impl Cell {
 
     /// Measures for so long.
     pub async fn measure(&self, programs: &Programs, length: Duration) -> anyhow::Result<Sample> {
-        let books = Arc::new(Books::new());
-        let sink = Sink::start(&books).await?;
-        let folder = folder(&self.rules(sink.address))?;
+        let folder = tempfile::Builder::new().prefix("bench").tempdir().context("a folder")?;
         if self.backlog > 0 {
             backlog::fill(&folder.path().join("hookswitch-data"), self.backlog).await?;
         }
+        // They count time from here.
+        let books = Arc::new(Books::new());
+        let sink = Sink::start(&books).await?;
+        write_rules(folder.path(), &self.rules(sink.address))?;
         let to: Vec<_> =
             (0..self.targets).map(|at| format!("http://{}/t/{at}", sink.address)).collect();
         let running = Running::start(&self.system, programs, folder, &to)?;

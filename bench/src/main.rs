@@ -58,7 +58,7 @@ struct Arguments {
     /// The folder of the Express receiver, if Node is there
     #[arg(long)]
     express: Option<PathBuf>,
-    /// Two minutes instead of everything; exit code 1 on a lost event or a ratio below half of what is promised
+    /// Two minutes instead of everything; exit code 1 on a lost event or a ratio below half of what is promised (or three times as much, where less is better)
     #[arg(long)]
     quick: bool,
     /// How often everything is measured
