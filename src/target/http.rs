@@ -6,7 +6,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use crate::path::Path;
 use crate::template::{BodyTemplate, TextTemplate, UrlTemplate};
 
-use super::request::header_value;
+use super::request::{header_value, hidden_value};
 use super::scope::Scope;
 use super::sign::{add_original_signature, own_headers};
 use super::{Client, RenderFailure, Request, Sign};
@@ -101,7 +101,7 @@ impl HttpTarget {
 impl HeaderTemplate {
     /// A header with its value.
     pub fn new(name: HeaderName, value: TextTemplate) -> Self {
-        let fixed = value.fixed().and_then(|text| secret(text.expose()).ok());
+        let fixed = value.fixed().and_then(|text| hidden_value(text.expose()).ok());
         Self { name, value, fixed }
     }
 
@@ -111,15 +111,8 @@ impl HeaderTemplate {
         }
         let place = format!("header {}", self.name);
         let value = scope.text(&place, &self.value)?;
-        secret(&value).map_err(|why| RenderFailure::unsendable(&place, why))
+        hidden_value(&value).map_err(|why| RenderFailure::unsendable(&place, why))
     }
-}
-
-/// A value that nothing may print.
-fn secret(value: &str) -> Result<HeaderValue, &'static str> {
-    let mut value = header_value(value)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// The document without these places. It is always written anew: a key that occurs twice could hide a place from us that

@@ -78,3 +78,10 @@ pub(super) fn header_value(value: &str) -> Result<HeaderValue, &'static str> {
         Some(_) => Err("the value has a character in it that is not ASCII"),
     }
 }
+
+/// The same, marked so that nothing prints it.
+pub(super) fn hidden_value(value: &str) -> Result<HeaderValue, &'static str> {
+    let mut value = header_value(value)?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -8,7 +8,7 @@ use crate::signature::standard::{StandardKey, seconds};
 use crate::signature::{RETELL_HEADER, retell};
 
 use super::AttemptInfo;
-use super::request::header_value;
+use super::request::{header_value, hidden_value};
 
 /// How a target's requests are signed.
 #[derive(Debug, Clone)]
@@ -53,15 +53,14 @@ pub(super) fn own_headers(
     headers
 }
 
-/// A value that is made of letters, digits and what a token may have.
+const PRINTABLE: &str = "ids, tokens and signatures are short printable ASCII";
+
 fn shown(value: &str) -> HeaderValue {
-    HeaderValue::from_str(value).expect("ids, tokens and signatures are printable ASCII")
+    header_value(value).expect(PRINTABLE)
 }
 
 fn hidden(value: &str) -> HeaderValue {
-    let mut value = shown(value);
-    value.set_sensitive(true);
-    value
+    hidden_value(value).expect(PRINTABLE)
 }
 
 impl Sign {
@@ -89,8 +88,7 @@ impl Sign {
 /// Adds the sender's own signature, which goes along only with the sender's own bytes.
 pub(super) fn add_original_signature(headers: &mut HeaderMap, event: &Event) {
     let original = event.envelope().request.signature.as_deref();
-    if let Some(mut value) = original.and_then(|value| header_value(value).ok()) {
-        value.set_sensitive(true);
+    if let Some(value) = original.and_then(|value| hidden_value(value).ok()) {
         headers.append(ORIGINAL, value);
     }
 }
