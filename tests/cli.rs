@@ -248,6 +248,69 @@ fn a_slack_that_fails_gets_the_message_once_after_the_pause() {
     });
 }
 
+/// The commands that `--help` lists, `help` itself left out.
+fn commands() -> Vec<String> {
+    let help = text(hookswitch().arg("--help"));
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| !line.is_empty());
+    let names: Vec<_> =
+        listed.filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
+    assert!(names.len() > 15, "{help}");
+    names.into_iter().filter(|name| name != "help").collect()
+}
+
+#[test]
+fn completions_name_every_command_in_every_shell() {
+    let commands = commands();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = text(hookswitch().args(["completions", shell]));
+        for command in &commands {
+            assert!(script.contains(command.as_str()), "{shell}: {command}");
+        }
+        assert!(script.contains("dead-letters") && script.contains("sign-env"), "{shell}");
+    }
+}
+
+#[test]
+fn bash_completes_commands_and_options() {
+    let script = text(hookswitch().args(["completions", "bash"]));
+    let completed = |words: &str, at: usize| {
+        // What bash does at the tab key: the words in an array, then the command, the word, and the one before it.
+        let ask = format!(
+            "{script}\nCOMP_WORDS=({words}); COMP_CWORD={at}\n\
+             _hookswitch hookswitch \"${{COMP_WORDS[{at}]}}\" \"${{COMP_WORDS[{at}-1]}}\"\n\
+             printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let mut bash = std::process::Command::new("bash");
+        text(bash.args(["--norc", "-c", &ask]))
+    };
+    assert_eq!(completed("hookswitch dead", 1), "dead-letters\n");
+    assert_eq!(completed("hookswitch dead-letters re", 2), "retry\n");
+    assert_eq!(completed("hookswitch test --js", 2), "\n");
+    assert_eq!(completed("hookswitch test --output j", 3), "json\njunit\n");
+    assert_eq!(completed("hookswitch send --sign-", 2), "--sign-env\n");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = folder();
+    let pages = folder.path().join("share/man1");
+    let write = || text(hookswitch().args(["man", "--dir"]).arg(&pages));
+    assert_eq!((write(), write()), (String::new(), String::new()));
+    let read = |name: &str| fs::read_to_string(pages.join(name)).expect(name);
+    for command in commands() {
+        let page = read(&format!("hookswitch-{command}.1"));
+        let title = format!(".TH hookswitch-{command} 1");
+        assert!(page.contains(&title) && page.contains(".SH NAME"), "{command}: {page}");
+    }
+    assert!(read("hookswitch-dead-letters-retry.1").contains("\\-\\-target"));
+    let names = fs::read_dir(&pages).expect("it was made").map(|entry| entry.expect("a page"));
+    let helps = names.filter(|entry| entry.file_name().to_string_lossy().contains("help")).count();
+    assert_eq!(helps, 0, "pages of `help`, which says nothing of its own");
+    let printed = text(hookswitch().arg("man"));
+    assert!(printed.contains(".TH hookswitch 1") && printed.contains("Exit codes"), "{printed}");
+}
+
 #[test]
 fn a_reader_that_goes_away_ends_a_command_quietly() {
     let mut child = hookswitch()

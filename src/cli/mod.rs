@@ -6,6 +6,7 @@
 
 mod api;
 mod check;
+mod completions;
 mod dead_letters;
 mod demo;
 mod events;
@@ -14,6 +15,7 @@ mod explain;
 mod files;
 mod healthcheck;
 mod http;
+mod man;
 mod output;
 mod reload;
 mod replay;
@@ -77,6 +79,8 @@ enum Command {
     Targets(targets::Targets),
     Reload(reload::Reload),
     Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
     Healthcheck(healthcheck::Healthcheck),
 }
 
@@ -119,6 +123,8 @@ impl Command {
             Self::Targets(command) => block_on(command.execute()),
             Self::Reload(command) => block_on(command.execute()),
             Self::Schema(schema::Schema {}) => schema::Schema::execute(),
+            Self::Completions(command) => command.execute(),
+            Self::Man(command) => command.execute(),
             Self::Healthcheck(command) => block_on(command.execute()),
         }
     }
