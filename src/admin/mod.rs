@@ -9,6 +9,7 @@
 mod body;
 mod convert;
 mod dead_letters;
+mod description;
 mod events;
 mod explain;
 mod failure;
@@ -24,7 +25,7 @@ pub mod wire;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
@@ -68,26 +69,34 @@ pub fn start(parts: Parts, listener: TcpListener) {
 }
 
 fn routes(parts: Arc<Parts>) -> Router {
-    let api = Router::new()
-        .route("/status", get(health::status))
-        .route("/events", get(events::list))
-        .route("/events/{id}", get(events::one))
-        .route("/events/{id}/body", get(events::body))
-        .route("/events/{id}/explanation", get(explain::of_event))
-        .route("/events/{id}/replay", post(replay::replay))
-        .route("/dead-letters", get(dead_letters::list))
-        .route("/dead-letters/retry", post(dead_letters::retry))
-        .route("/dead-letters/drop", post(dead_letters::drop_dead))
-        .route("/targets", get(targets::list))
-        .route("/targets/{name}/pause", post(targets::pause))
-        .route("/targets/{name}/resume", post(targets::resume))
-        .route("/rules", get(rules::list))
-        .route("/explain", post(explain::explain));
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/-/reload", post(rules::reload))
-        .nest("/api/v1", api)
+    let router = Router::new();
+    paths()
+        .into_iter()
+        .fold(router, |router, (path, take)| router.route(path, take))
         .with_state(parts)
+}
+
+/// Everything that can be asked. `docs/openapi.yaml` describes the same.
+fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 19] {
+    [
+        ("/healthz", get(health::alive)),
+        ("/readyz", get(health::ready)),
+        ("/metrics", get(health::metrics)),
+        ("/-/reload", post(rules::reload)),
+        ("/api/v1/openapi.yaml", get(description::document)),
+        ("/api/v1/status", get(health::status)),
+        ("/api/v1/events", get(events::list)),
+        ("/api/v1/events/{id}", get(events::one)),
+        ("/api/v1/events/{id}/body", get(events::body)),
+        ("/api/v1/events/{id}/explanation", get(explain::of_event)),
+        ("/api/v1/events/{id}/replay", post(replay::replay)),
+        ("/api/v1/dead-letters", get(dead_letters::list)),
+        ("/api/v1/dead-letters/retry", post(dead_letters::retry)),
+        ("/api/v1/dead-letters/drop", post(dead_letters::drop_dead)),
+        ("/api/v1/targets", get(targets::list)),
+        ("/api/v1/targets/{name}/pause", post(targets::pause)),
+        ("/api/v1/targets/{name}/resume", post(targets::resume)),
+        ("/api/v1/rules", get(rules::list)),
+        ("/api/v1/explain", post(explain::explain)),
+    ]
 }

@@ -74,21 +74,21 @@ impl Courier for Script {
     }
 }
 
-struct World {
-    path: PathBuf,
-    address: SocketAddr,
-    store: Memory,
+pub(crate) struct World {
+    pub(crate) path: PathBuf,
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Memory,
     published: Published,
     dispatch: Dispatch,
     script: Arc<Script>,
     clock: Arc<Manual>,
-    readiness: Readiness,
-    tasks: Tasks,
+    pub(crate) readiness: Readiness,
+    pub(crate) tasks: Tasks,
     _folder: TempDir,
 }
 
 impl World {
-    async fn new(rules: &str) -> Self {
+    pub(crate) async fn new(rules: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rules.yaml");
         std::fs::write(&path, rules).unwrap();
@@ -156,7 +156,7 @@ impl World {
     }
 
     /// What ingress does with a body, without its listener.
-    async fn arrive(&self, body: &str) -> EventId {
+    pub(crate) async fn arrive(&self, body: &str) -> EventId {
         self.clock.advance(Duration::from_millis(1));
         let now = self.clock.now();
         let snapshot = self.published.load();
@@ -206,23 +206,23 @@ impl World {
     }
 
     /// A `call_analyzed` event with this call id.
-    async fn analyzed(&self, call: &str) -> EventId {
+    pub(crate) async fn analyzed(&self, call: &str) -> EventId {
         let body =
             json!({"event": "call_analyzed", "call": {"call_id": call, "agent_id": "agent_1"}});
         self.arrive(&body.to_string()).await
     }
 
-    async fn raw(&self, request: &str) -> Answer {
+    pub(crate) async fn raw(&self, request: &str) -> Answer {
         let mut wire = Wire::connect(self.address).await;
         wire.send(request).await;
         wire.expect().await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.raw(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await
     }
 
-    async fn post(&self, path: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         let typed = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
         let length = body.len();
         self.raw(&format!(
@@ -245,20 +245,20 @@ impl World {
     }
 
     /// An event whose delivery is a dead letter.
-    async fn dead(&self, call: &str, reason: DeadReason) -> EventId {
+    pub(crate) async fn dead(&self, call: &str, reason: DeadReason) -> EventId {
         self.script.0.lock().unwrap().push_back(Outcome::Reject(reason));
         let id = self.analyzed(call).await;
         self.delivery_is(id, "dead").await;
         id
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         assert!(self.tasks.stop(PATIENCE).await);
     }
 }
 
 /// What the tests ask of an answer.
-trait Checked {
+pub(crate) trait Checked {
     fn head(&self, name: &str) -> &str;
     fn text(&self) -> String;
     /// The body of an answer with this status.

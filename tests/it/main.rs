@@ -13,6 +13,7 @@ mod admin;
 mod app;
 mod explain;
 mod ingress;
+mod openapi;
 mod regression;
 mod reload;
 mod rules;

@@ -1,0 +1,251 @@
+//! Every type of `admin::wire` against the schema that describes it. Each is written out with all of its members, so that one
+//! which is added does not compile here until it is described.
+
+use hookswitch::admin::wire;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{Description, RULES};
+use crate::admin::World;
+
+const ID: &str = "0197f0a2-6b1c-7c3e-9f00-1d2c3b4a5968";
+const AT: &str = "2026-01-31T08:00:00.123Z";
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every member that may be missing is there")]
+fn some(value: &str) -> Option<String> {
+    Some(text(value))
+}
+
+fn problem() -> wire::Problem {
+    wire::Problem {
+        level: text("error"),
+        path: text("rules[0]"),
+        line: Some(1),
+        column: Some(2),
+        text: text("is wrong"),
+        hint: some("mend it"),
+    }
+}
+
+fn revision() -> wire::Revision {
+    wire::Revision { number: 7, hash: text("5f0c") }
+}
+
+fn ready() -> wire::Ready {
+    wire::Ready { ready: false, reasons: vec![text("shutting down")] }
+}
+
+fn configuration() -> wire::Configuration {
+    wire::Configuration {
+        file: text("rules.yaml"),
+        revision: revision(),
+        warnings: vec![problem()],
+        refused: vec![problem()],
+        restart_pending: vec![text("listen")],
+        sources: vec![text("retell")],
+        targets: 1,
+        rules: 1,
+    }
+}
+
+fn store() -> wire::Store {
+    wire::Store {
+        health: text("writable"),
+        events: 1,
+        quarantined: 1,
+        pending: 1,
+        dead_letters: 1,
+        bytes: 1,
+        max_bytes: 1,
+        facts: [(text("engine"), text("memory"))].into(),
+    }
+}
+
+fn request() -> wire::Request {
+    wire::Request {
+        content_type: some("application/json"),
+        user_agent: some("axios"),
+        query: some("a=1"),
+        peer: some("127.0.0.1"),
+    }
+}
+
+fn attempt() -> wire::Attempt {
+    wire::Attempt {
+        number: 1,
+        started_at: text(AT),
+        took_ms: 1,
+        result: text("retry"),
+        status: Some(500),
+        detail: text("answered 500"),
+        answer: some("no"),
+    }
+}
+
+fn delivery() -> wire::Delivery {
+    wire::Delivery {
+        id: 42,
+        target: text("crm"),
+        state: text("dead"),
+        due: some(AT),
+        ended_at: some(AT),
+        reason: some("rejected"),
+        attempts: 1,
+        created_at: text(AT),
+        age_from: text(AT),
+        order_key: some("call_1"),
+        replay: false,
+        history: vec![attempt()],
+    }
+}
+
+fn event() -> wire::Event {
+    wire::Event {
+        id: text(ID),
+        received_at: text(AT),
+        source: text("retell"),
+        signed: true,
+        event: some("call_ended"),
+        agent: some("agent_1"),
+        call: some("call_1"),
+        state: text("revised"),
+        reason: some("not an object"),
+        revises: some(ID),
+        rules: vec![text("everything")],
+        revision: 7,
+        duplicates: 0,
+        body_bytes: 2,
+        request: Some(request()),
+        deliveries: vec![delivery()],
+    }
+}
+
+fn dead_letter() -> wire::DeadLetter {
+    wire::DeadLetter {
+        delivery: delivery(),
+        event_id: text(ID),
+        event: some("call_ended"),
+        call: some("call_1"),
+        detail: some("answered 400"),
+    }
+}
+
+fn failure() -> wire::Failure {
+    wire::Failure { detail: text("answered 500"), at: text(AT) }
+}
+
+fn target() -> wire::Target {
+    wire::Target {
+        name: text("crm"),
+        configured: true,
+        kind: some("http"),
+        address: some("https://crm.example.com"),
+        pending: 1,
+        oldest_pending: some(AT),
+        dead_letters: 1,
+        in_flight: 1,
+        circuit: text("open"),
+        paused: true,
+        last_failure: Some(failure()),
+    }
+}
+
+fn rule() -> wire::Rule {
+    wire::Rule {
+        name: text("everything"),
+        enabled: true,
+        conditional: true,
+        to: vec![text("crm")],
+        ignore: false,
+        stop: true,
+    }
+}
+
+/// Holds a type to its schema: the same members, and the same of them required.
+fn hold<T: Serialize + DeserializeOwned>(description: &Description, name: &str, full: &T) {
+    let value = serde_json::to_value(full).unwrap();
+    let schema = description.schema(name);
+    let place = json!({ "$ref": format!("#/components/schemas/{name}") });
+    description.assert_valid(&place, &value, name);
+    let members = value.as_object().unwrap();
+    let properties = schema["properties"].as_object().unwrap();
+    for member in properties.keys() {
+        assert!(members.contains_key(member), "{name}.{member} is described, and there is none");
+    }
+    let none = Vec::new();
+    let required = schema["required"].as_array().unwrap_or(&none);
+    for member in members.keys() {
+        let mut without = members.clone();
+        without.shift_remove(member).unwrap();
+        let must = serde_json::from_value::<T>(Value::Object(without)).is_err();
+        assert_eq!(required.contains(&Value::from(member.as_str())), must, "{name}.{member}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_member_is_described_and_every_described_one_is_there() {
+    let world = World::new(RULES).await;
+    let description = &Description::of(&world).await;
+    hold(description, "Problem", &problem());
+    hold(description, "Revision", &revision());
+    hold(description, "Ready", &ready());
+    hold(description, "Configuration", &configuration());
+    hold(description, "Store", &store());
+    hold(description, "Request", &request());
+    hold(description, "Attempt", &attempt());
+    hold(description, "Delivery", &delivery());
+    hold(description, "Event", &event());
+    hold(description, "DeadLetter", &dead_letter());
+    hold(description, "Failure", &failure());
+    hold(description, "Target", &target());
+    hold(description, "Rule", &rule());
+    let (configuration, store) = (configuration(), store());
+    let status = wire::Status { version: text("1"), ready: ready(), configuration, store };
+    hold(description, "Status", &status);
+    let error = wire::ErrorBody {
+        title: text("Not Found"),
+        status: 404,
+        detail: text("there is none"),
+        problems: vec![problem()],
+        text: some("rules.yaml"),
+    };
+    hold(description, "Error", &error);
+    let events = wire::Events { events: vec![event()], next: some("7") };
+    hold(description, "Events", &events);
+    hold(description, "ReplayRequest", &wire::ReplayRequest { to: some("crm"), original: true });
+    let replayed = wire::Replayed {
+        event: text(ID),
+        revision: 7,
+        deliveries: vec![delivery()],
+        skipped: vec![text("gone")],
+    };
+    hold(description, "Replayed", &replayed);
+    let letters = wire::DeadLetters { dead_letters: vec![dead_letter()], next: some("7") };
+    hold(description, "DeadLetters", &letters);
+    let selection = wire::Selection {
+        ids: Some(vec![42]),
+        target: some("crm"),
+        reason: some("gone"),
+        event: some(ID),
+        all: true,
+    };
+    hold(description, "Selection", &selection);
+    hold(description, "Changed", &wire::Changed { count: 1 });
+    hold(description, "Targets", &wire::Targets { targets: vec![target()] });
+    let rules = vec![rule()];
+    let rules = wire::Rules { revision: revision(), rules, fallback: vec![text("crm")] };
+    hold(description, "Rules", &rules);
+    let reloaded = wire::Reloaded {
+        result: text("published"),
+        revision: revision(),
+        warnings: vec![problem()],
+        restart_pending: vec![text("listen")],
+    };
+    hold(description, "Reloaded", &reloaded);
+    world.end().await;
+}
