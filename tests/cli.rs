@@ -468,6 +468,47 @@ fn a_stored_event_becomes_a_test() {
     assert_eq!(alone.status.code(), Some(2), "{}", lossy(&alone.stderr));
 }
 
+#[test]
+fn events_are_followed_through_a_restart() {
+    let folder = folder();
+    let mut instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+    let arrive = |instance: &Instance, name: &str, call: &str| {
+        let event = format!(r#"{{"event":"{name}","call":{{"call_id":"{call}"}}}}"#);
+        assert!(instance.post(event.as_bytes()).starts_with("HTTP/1.1 204"));
+    };
+    arrive(&instance, "call_ended", "before");
+    let words = ["events", "--follow", "--event", "call_ended"];
+    let mut follower = Running::printing(&mut instance.command(&words));
+    let mut programs = Running::printing(&mut instance.command(&["events", "-f", "-o", "json"]));
+    let shown = |follower: &mut Running, call: &str| {
+        follower.find(call, |line| line.contains(call).then(|| line.to_owned()))
+    };
+    // What was listed shows that the stream is open.
+    let line = shown(&mut follower, "before");
+    assert!(line.contains("Z  call_ended       before  routed to crm  0"), "{line}");
+    shown(&mut programs, "before");
+    arrive(&instance, "call_started", "another");
+    arrive(&instance, "call_ended", "during");
+    shown(&mut follower, "during");
+    let line = shown(&mut programs, "during");
+    let told: Value = serde_json::from_str(&line).expect("one event is one line of JSON");
+    assert_eq!((&told["call"], &told["state"]), (&"during".into(), &"routed".into()));
+
+    instance.process.signal(Signal::TERM);
+    assert!(instance.process.ended().success(), "{}", instance.process.said());
+    let instance = instance.again(folder.path());
+    arrive(&instance, "call_ended", "after");
+    for follower in [&mut follower, &mut programs] {
+        shown(follower, "after");
+        follower.signal(Signal::INT);
+        assert!(follower.ended().success());
+        for call in ["before", "during", "after"] {
+            assert_eq!(follower.said().matches(call).count(), 1, "{}", follower.said());
+        }
+    }
+    assert!(!follower.said().contains("call_started"), "{}", follower.said());
+}
+
 /// Posts an event and returns its id.
 fn posted(instance: &Instance) -> String {
     let event = folder();

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
+use crate::clock::Timestamp;
 use crate::store::EventFilter;
 
 use super::failure::{Failure, json};
@@ -20,16 +21,7 @@ const STATES: [&str; 8] =
 /// `GET /api/v1/events`.
 pub(super) async fn list(State(parts): Admin, uri: Uri) -> Result<Response, Failure> {
     let query = Query::parse(&uri, &FILTERS)?;
-    let now = parts.clock.now();
-    let filter = EventFilter {
-        name: query.text("event"),
-        agent_id: query.text("agent"),
-        subject: query.text("call"),
-        target: query.text("target"),
-        state: query.one_of("state", &STATES)?,
-        since: query.moment("since", now)?,
-        until: query.moment("until", now)?,
-    };
+    let filter = filter(&query, &STATES, parts.clock.now())?;
     let page = parts.store.events(filter, query.page()?).await?;
     let events = page
         .events
@@ -41,6 +33,23 @@ pub(super) async fn list(State(parts): Admin, uri: Uri) -> Result<Response, Fail
         })
         .collect();
     Ok(json(StatusCode::OK, &wire::Events { events, next: page.next }))
+}
+
+/// Which events are asked for; `states` are those that can be.
+pub(super) fn filter(
+    query: &Query,
+    states: &[&str],
+    now: Timestamp,
+) -> Result<EventFilter, Failure> {
+    Ok(EventFilter {
+        name: query.text("event"),
+        agent_id: query.text("agent"),
+        subject: query.text("call"),
+        target: query.text("target"),
+        state: query.one_of("state", states)?,
+        since: query.moment("since", now)?,
+        until: query.moment("until", now)?,
+    })
 }
 
 /// `GET /api/v1/events/{id}`: with what is kept of its request, its deliveries and their attempts.

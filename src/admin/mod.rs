@@ -19,13 +19,14 @@ mod query;
 mod replay;
 mod rules;
 mod serve;
+mod stream;
 mod targets;
 pub mod wire;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
@@ -77,7 +78,7 @@ fn routes(parts: Arc<Parts>) -> Router {
 }
 
 /// Everything that can be asked. `docs/openapi.yaml` describes the same.
-fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 19] {
+fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 20] {
     [
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),
@@ -86,6 +87,7 @@ fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 19] {
         ("/api/v1/openapi.yaml", get(description::document)),
         ("/api/v1/status", get(health::status)),
         ("/api/v1/events", get(events::list)),
+        ("/api/v1/events/stream", get(stream::open).layer(Extension(stream::Seats::default()))),
         ("/api/v1/events/{id}", get(events::one)),
         ("/api/v1/events/{id}/body", get(events::body)),
         ("/api/v1/events/{id}/explanation", get(explain::of_event)),

@@ -248,6 +248,14 @@ pub struct Events {
     pub next: Option<String>,
 }
 
+/// What `GET /api/v1/events/stream` says, under the name `lagged`, to a reader that is far behind; everything else it says is
+/// an [`Event`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lagged {
+    /// So many events are not shown, whether the filter would have let them through or not.
+    pub skipped: u64,
+}
+
 /// The body of `POST /api/v1/events/{id}/replay`. Without anything: plan it by the running revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

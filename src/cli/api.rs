@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::exit::{Exit, Failure};
-use super::http::{Answer, Ask, Http};
+use super::http::{Answer, Ask, Flow, Http, Opened};
 use super::output::{Form, Out, OutputArgs};
 use crate::admin::wire::ErrorBody;
 use crate::config::{Environment, ProcessEnvironment};
@@ -130,26 +130,52 @@ impl Api {
         self.read(url, &answer, &self.base.origin().ascii_serialization())
     }
 
+    /// Opens a stream, from behind a place of it if there is one.
+    pub(super) async fn open(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+        place: Option<&str>,
+    ) -> Result<Flow, Failure> {
+        let url = self.asked(path, query)?;
+        let mut headers = self.credentials();
+        headers.push(("accept", "text/event-stream".to_owned()));
+        headers.extend(place.map(|place| ("last-event-id", place.to_owned())));
+        let ask = Ask { headers, body: None };
+        let origin = self.base.origin().ascii_serialization();
+        let opened = self.http.open(&url, ask).await.map_err(|why| unreachable(&origin, &why))?;
+        let stream = |kind: &str| kind.starts_with("text/event-stream");
+        match opened {
+            Opened::Flow(flow) if flow.header("content-type").is_some_and(stream) => Ok(flow),
+            Opened::Flow(_) => Err(wrong_place(&origin)),
+            Opened::Answer(answer) => {
+                Err(self.read(&url, &answer, &origin).err().unwrap_or_else(|| wrong_place(&origin)))
+            }
+        }
+    }
+
+    fn credentials(&self) -> Vec<(&'static str, String)> {
+        let token = self.token.as_ref();
+        token
+            .map(|token| ("authorization", format!("Bearer {}", token.expose())))
+            .into_iter()
+            .collect()
+    }
+
     async fn fetch(
         &self,
         url: &Url,
         body: Option<Bytes>,
         accept: Option<&str>,
     ) -> Result<Answer, Failure> {
-        let mut headers = Vec::new();
+        let mut headers = self.credentials();
         headers.extend(accept.map(|kind| ("accept", kind.to_owned())));
         if body.is_some() {
             headers.push(("content-type", "application/json".to_owned()));
         }
-        if let Some(token) = &self.token {
-            headers.push(("authorization", format!("Bearer {}", token.expose())));
-        }
         let origin = self.base.origin().ascii_serialization();
-        self.http.ask(url, Ask { headers, body }).await.map_err(|why| {
-            Failure::new(Exit::Unreachable, format!("cannot reach {origin}: {why}")).hint(
-                "is it running? Its log shows the address; --admin or HOOKSWITCH_ADMIN chooses another",
-            )
-        })
+        let answer = self.http.ask(url, Ask { headers, body }).await;
+        answer.map_err(|why| unreachable(&origin, &why))
     }
 
     fn read(&self, url: &Url, answer: &Answer, origin: &str) -> Result<Told, Failure> {
@@ -176,6 +202,12 @@ impl Api {
 /// Whether a path names an event or a target, which there may be none of.
 fn names_something(url: &Url) -> bool {
     ["/events/", "/targets/"].iter().any(|part| url.path().contains(part))
+}
+
+fn unreachable(origin: &str, why: &str) -> Failure {
+    Failure::new(Exit::Unreachable, format!("cannot reach {origin}: {why}")).hint(
+        "is it running? Its log shows the address; --admin or HOOKSWITCH_ADMIN chooses another",
+    )
 }
 
 fn wrong_place(origin: &str) -> Failure {

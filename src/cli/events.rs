@@ -2,6 +2,7 @@
 
 use super::api::{AdminArgs, Api};
 use super::exit::{Exit, Failure};
+use super::follow::Follow;
 use super::output::{Ink, Out, OutputArgs, Table, bytes, cell, clean, count, inked, moment};
 use crate::admin::wire;
 
@@ -32,6 +33,9 @@ pub(super) struct Events {
     /// Only before then
     #[arg(long, value_name = "TIME", conflicts_with = "id")]
     until: Option<String>,
+    /// Print new events as they arrive, after those that are listed, until Ctrl-C
+    #[arg(long, short, conflicts_with_all = ["id", "until", "cursor"])]
+    follow: bool,
     /// At most so many, up to 1,000
     #[arg(long, value_name = "NUMBER", default_value = "50", conflicts_with = "id")]
     limit: u16,
@@ -52,21 +56,44 @@ impl Events {
             self.output.show(&told, one)?;
             return Ok(Exit::Ok);
         }
-        let query = [
+        let filter = vec![
             ("event", self.event),
             ("agent", self.agent),
             ("call", self.call),
             ("target", self.target),
             ("state", self.state),
+        ];
+        let page = [
             ("since", self.since),
             ("until", self.until),
             ("limit", Some(self.limit.to_string())),
             ("cursor", self.cursor),
         ];
+        let query = [filter.clone(), page.to_vec()].concat();
+        if self.follow {
+            let follow = Follow { filter, recent: query, form: self.output.form };
+            return follow.execute(&api).await;
+        }
         let told = api.get(&["api", "v1", "events"], &query).await?;
         self.output.show(&told, list)?;
         Ok(Exit::Ok)
     }
+}
+
+/// One event on one line, as it arrived.
+pub(super) fn line(event: &wire::Event, out: &Out) -> String {
+    let name = clean(event.event.as_deref().unwrap_or("-"));
+    let call = clean(event.call.as_deref().unwrap_or("-"));
+    let mut state = clean(&event.state);
+    let to: Vec<_> = event.deliveries.iter().map(|delivery| clean(&delivery.target)).collect();
+    if !to.is_empty() {
+        state = format!("{state} to {}", to.join(", "));
+    } else if let Some(reason) = &event.reason {
+        state = format!("{state}: {}", clean(reason));
+    }
+    let state = state_ink(&event.state).map_or_else(|| state.clone(), |ink| out.paint(ink, &state));
+    let id = out.paint(Ink::Faint, &clean(&event.id));
+    format!("{}  {name:<15}  {call}  {state}  {id}", moment(&event.received_at))
 }
 
 fn list(page: &wire::Events, out: &Out) -> String {

@@ -1,6 +1,7 @@
 //! The client that commands speak HTTP with: the one place of the command line that knows reqwest.
 //!
-//! It follows no redirect, asks no proxy and ends after half a minute; a command that hangs helps nobody.
+//! It follows no redirect, asks no proxy and ends after half a minute, but for an answer that is meant to go on; a command that
+//! hangs helps nobody.
 
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ use super::exit::{Exit, Failure};
 
 /// How long one request may take, connecting included.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an answer that goes on may do so: longer than the API lets it.
+const FLOW_MAX: Duration = Duration::from_mins(10);
+/// How long it may be silent: the API says something four times in that.
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// The most that is read of an answer.
 const ANSWER_MAX: usize = 64 << 20;
 
@@ -87,6 +92,22 @@ impl Http {
 
     /// Asks `url`. An error is a text that says why there is no answer.
     pub(super) async fn ask(&self, url: &Url, ask: Ask) -> Result<Answer, String> {
+        let answer = self.request(url, ask).send().await.map_err(|error| root(&error))?;
+        Self::read(answer).await
+    }
+
+    /// Asks `url` for an answer that goes on, and is read as it comes. Another answer than a 2xx is read whole.
+    pub(super) async fn open(&self, url: &Url, ask: Ask) -> Result<Opened, String> {
+        let sent = self.request(url, ask).timeout(FLOW_MAX).send();
+        let answer = tokio::time::timeout(TIMEOUT, sent).await.map_err(|_elapsed| too_late())?;
+        let answer = answer.map_err(|error| root(&error))?;
+        if answer.status().is_success() {
+            return Ok(Opened::Flow(Flow(answer)));
+        }
+        Self::read(answer).await.map(Opened::Answer)
+    }
+
+    fn request(&self, url: &Url, ask: Ask) -> reqwest::RequestBuilder {
         let mut request = match ask.body {
             Some(body) => self.0.post(url.clone()).body(body),
             None => self.0.get(url.clone()),
@@ -94,8 +115,11 @@ impl Http {
         for (name, value) in ask.headers {
             request = request.header(name, value);
         }
+        request
+    }
+
+    async fn read(mut answer: reqwest::Response) -> Result<Answer, String> {
         let told = |error: reqwest::Error| root(&error);
-        let mut answer = request.send().await.map_err(told)?;
         let headers = answer
             .headers()
             .iter()
@@ -112,10 +136,39 @@ impl Http {
     }
 }
 
+/// An answer that goes on.
+#[derive(Debug)]
+pub(super) struct Flow(reqwest::Response);
+
+/// What came of asking for one.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// It goes on.
+    Flow(Flow),
+    /// It did not.
+    Answer(Answer),
+}
+
+impl Flow {
+    /// A header, if it is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.0.headers().get(name)?.to_str().ok()
+    }
+
+    /// The next part; none at the end, however it came, and if nothing came for too long.
+    pub(super) async fn part(&mut self) -> Option<Bytes> {
+        tokio::time::timeout(SILENCE_MAX, self.0.chunk()).await.ok()?.ok()?
+    }
+}
+
+fn too_late() -> String {
+    format!("no answer within {} s", TIMEOUT.as_secs())
+}
+
 /// The innermost cause: `connection refused` says more than `error sending request` and all that stands between them.
 fn root(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return format!("no answer within {} s", TIMEOUT.as_secs());
+        return too_late();
     }
     let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(inner) = cause.source() {

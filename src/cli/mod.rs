@@ -13,6 +13,7 @@ mod events;
 mod exit;
 mod explain;
 mod files;
+mod follow;
 mod healthcheck;
 mod http;
 mod man;

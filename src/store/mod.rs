@@ -21,7 +21,7 @@ use crate::name::{ContentHash, Revision, TargetName};
 
 pub use commit::{Pending, Promise, Receipt};
 pub use record::{
-    Append, Appended, Attempt, AttemptResult, Body, Bury, Change, Counts, DeadLetter,
+    Append, Appended, Arrivals, Attempt, AttemptResult, Body, Bury, Change, Counts, DeadLetter,
     DeadSelection, DeliveryRecord, DeliveryState, EventFilter, EventPage, EventRecord, EventState,
     Fate, Identity, IdentityKey, NewDelivery, Page, Ready, Replay, Settle, Settled, Stats, Tried,
 };
@@ -117,6 +117,10 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Events by filter, newest first, without bodies.
     fn events(&self, filter: EventFilter, page: Page) -> Pending<EventPage>;
+
+    /// What arrived at a place or behind it, oldest first, without bodies: how one goes on where one stopped. Places are given
+    /// in order of arrival and never twice, so nothing is missed and nothing comes again.
+    fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals>;
 
     /// One event with its deliveries and their attempts.
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)>;

@@ -345,6 +345,17 @@ pub struct EventPage {
     pub next: Option<String>,
 }
 
+/// What arrived from a place on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrivals {
+    /// Oldest first, each with its deliveries, after the place to go on from once it is dealt with.
+    pub events: Vec<(u64, EventRecord, Vec<DeliveryRecord>)>,
+    /// The place to go on from: everything before it was looked at.
+    pub next: u64,
+    /// The place behind the newest event, whatever the filter; 0 if there is none.
+    pub head: u64,
+}
+
 /// An event as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRecord {

@@ -180,6 +180,18 @@ impl Instance {
         Self { process, listen, admin }
     }
 
+    /// Another one with the same folder and the same address of the API, after this one has ended.
+    pub(crate) fn again(self, folder: &Path) -> Self {
+        let admin = self.admin.to_string();
+        let mut command = hookswitch();
+        command.arg("run").arg("--config").arg(folder.join("rules.yaml"));
+        command.args(["--listen", "127.0.0.1:0", "--admin-listen", &admin]);
+        let mut process = Running::logging(&mut command);
+        let listen = process.address("webhooks");
+        let admin = process.address("admin");
+        Self { process, listen, admin }
+    }
+
     /// A client command that speaks to it.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = hookswitch();

@@ -16,7 +16,7 @@ use hookswitch::delivery::{DeadReason, Outcome};
 use hookswitch::dispatch::{self, Courier, Dispatch};
 use hookswitch::event::{Event, EventId, Intake, RequestParts};
 use hookswitch::ingress::Readiness;
-use hookswitch::name::RuleName;
+use hookswitch::name::{RuleName, SourceName};
 use hookswitch::reload::{self, Finding, Reload};
 use hookswitch::rule::Disposition;
 use hookswitch::signature::Check;
@@ -203,6 +203,15 @@ impl World {
         let event = Arc::new(Event::restored(envelope, body));
         self.dispatch.offer(&event, &rules.into(), ready);
         id
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The source that there is.
+    pub(crate) fn source(&self) -> SourceName {
+        self.published.load().sources[0].name.clone()
     }
 
     /// A `call_analyzed` event with this call id.

@@ -17,5 +17,6 @@ mod openapi;
 mod regression;
 mod reload;
 mod rules;
+mod stream;
 mod support;
 mod timing;

@@ -19,7 +19,7 @@ use crate::name::{ContentHash, Revision, RuleName};
 use crate::rule::RuleSet;
 use crate::store::memory::Memory;
 use crate::store::{
-    Appended, Attempt, Body, Bounds, Bury, DeadLetter, DeadSelection, DeliveryRecord,
+    Appended, Arrivals, Attempt, Body, Bounds, Bury, DeadLetter, DeadSelection, DeliveryRecord,
     DeliveryState, EventFilter, EventPage, EventRecord, Fate, Health, Page, Pending, Ready, Replay,
     Settle, Settled, Stats, Store, StoreError, Tried,
 };
@@ -250,6 +250,9 @@ impl Store for Braked {
     }
     fn events(&self, filter: EventFilter, page: Page) -> Pending<EventPage> {
         self.inner.events(filter, page)
+    }
+    fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals> {
+        self.inner.arrivals(filter, from, limit)
     }
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)> {
         self.inner.event(id)

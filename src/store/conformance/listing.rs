@@ -153,6 +153,47 @@ pub async fn events_are_paged<S: Subject>(subject: &mut S) {
     assert_eq!(refused.err(), Some(StoreError::Cursor));
 }
 
+/// Oldest first, each once, in pages of any size, and over a restart; what the filter leaves out is passed over.
+pub async fn arrivals_go_on_where_they_stopped<S: Subject>(subject: &mut S) {
+    let store = subject.open();
+    let empty = done(store.arrivals(EventFilter::default(), 0, 10)).await;
+    assert_eq!((empty.events.len(), empty.next, empty.head), (0, 0, 0));
+    for number in 1..=7 {
+        let target = if number % 2 == 0 { "slack" } else { "crm" };
+        stored(&*store, event(number, 0, &[target])).await;
+    }
+    let crm = EventFilter { target: Some("crm".to_owned()), ..EventFilter::default() };
+    for (filter, wanted) in
+        [(EventFilter::default(), vec![1, 2, 3, 4, 5, 6, 7]), (crm.clone(), vec![1, 3, 5, 7])]
+    {
+        let wanted: Vec<_> = wanted.into_iter().map(|number| id(number, 0)).collect();
+        for limit in [1, 2, 3, 7, 8] {
+            let (mut from, mut seen) = (0, Vec::new());
+            loop {
+                let part = done(store.arrivals(filter.clone(), from, limit)).await;
+                assert!(part.events.len() <= limit && part.next >= from);
+                assert!(part.events.iter().all(|(_, _, deliveries)| deliveries.len() == 1));
+                seen.extend(part.events.iter().map(|(_, event, _)| event.envelope.id));
+                let last = part.events.last().map_or(part.next, |(next, ..)| *next);
+                assert!(last <= part.next, "the last of a page leads no further than the page");
+                from = part.next;
+                if from == part.head {
+                    break;
+                }
+            }
+            assert_eq!(seen, wanted, "in pages of {limit}");
+        }
+    }
+    let head = done(store.arrivals(crm.clone(), u64::MAX, 1)).await.head;
+    drop(store);
+    let store = subject.open();
+    stored(&*store, event(8, 0, &["slack"])).await;
+    stored(&*store, event(9, 0, &["crm"])).await;
+    let part = done(store.arrivals(crm, head, 10)).await;
+    let ids: Vec<_> = part.events.iter().map(|(_, event, _)| event.envelope.id).collect();
+    assert_eq!((ids, part.next), (vec![id(9, 0)], part.head));
+}
+
 /// By name, for targets that have nothing, too.
 pub async fn pausing_is_durable<S: Subject>(subject: &mut S) {
     let store = subject.open();

@@ -84,6 +84,7 @@ macro_rules! store_conformance {
             due_knows_only_its_target
             events_are_filtered
             events_are_paged
+            arrivals_go_on_where_they_stopped
             pausing_is_durable
             revisions_are_numbered
             unknown_things_are_not_found

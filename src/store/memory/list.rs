@@ -7,8 +7,8 @@ use crate::event::EventId;
 use crate::name::TargetName;
 
 use super::super::{
-    Counts, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState, EventFilter, EventPage,
-    EventRecord, EventState, Page, Stats, StoreError, Tried,
+    Arrivals, Counts, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState, EventFilter,
+    EventPage, EventRecord, EventState, Page, Stats, StoreError, Tried,
 };
 use super::state::{Held, State, Stored};
 
@@ -23,12 +23,8 @@ impl State {
             None => u64::MAX,
         };
         let limit = page.limit.clamp(1, 1000);
-        let mut found = self.events.range(..before).rev().filter(|(_, stored)| {
-            matches(filter, stored)
-                && (filter.wants_delivery()
-                    && stored.deliveries.iter().any(|id| self.wanted(filter, *id))
-                    || !filter.wants_delivery())
-        });
+        let mut found =
+            self.events.range(..before).rev().filter(|(_, stored)| self.passes(filter, stored));
         let mut events = Vec::new();
         let mut last = None;
         for (place, stored) in found.by_ref().take(limit) {
@@ -37,6 +33,24 @@ impl State {
         }
         let next = last.filter(|_| found.next().is_some());
         Ok(EventPage { events, next })
+    }
+
+    pub(super) fn arrivals(&self, filter: &EventFilter, from: u64, limit: usize) -> Arrivals {
+        let limit = limit.clamp(1, 1000);
+        let head = self.events.last_key_value().map_or(0, |(place, _)| place + 1);
+        let found = self.events.range(from..).filter(|(_, stored)| self.passes(filter, stored));
+        let listed = found.take(limit).map(|(place, stored)| {
+            (place + 1, event_record(stored), self.delivery_records(stored))
+        });
+        let events: Vec<_> = listed.collect();
+        let last = events.last().filter(|_| events.len() >= limit).map(|(next, ..)| *next);
+        Arrivals { next: last.unwrap_or(from.max(head)), events, head }
+    }
+
+    fn passes(&self, filter: &EventFilter, stored: &Stored) -> bool {
+        matches(filter, stored)
+            && (!filter.wants_delivery()
+                || stored.deliveries.iter().any(|id| self.wanted(filter, *id)))
     }
 
     fn wanted(&self, filter: &EventFilter, id: DeliveryId) -> bool {

@@ -16,9 +16,9 @@ use crate::event::EventId;
 use crate::name::{ContentHash, Revision, TargetName};
 
 use super::{
-    Append, Appended, Body, Bounds, Bury, DeadLetter, DeadSelection, EventFilter, EventPage,
-    EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled, Stats, Store, StoreError,
-    Tried,
+    Append, Appended, Arrivals, Body, Bounds, Bury, DeadLetter, DeadSelection, EventFilter,
+    EventPage, EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled, Stats, Store,
+    StoreError, Tried,
 };
 use state::State;
 
@@ -146,6 +146,10 @@ impl Store for Memory {
 
     fn events(&self, filter: EventFilter, page: Page) -> Pending<EventPage> {
         self.with(|state| state.events(&filter, &page))
+    }
+
+    fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals> {
+        self.with(|state| Ok(state.arrivals(&filter, from, limit)))
     }
 
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)> {

@@ -12,8 +12,8 @@ use crate::event::EventId;
 use crate::name::{ContentHash, Revision, TargetName};
 
 use super::super::{
-    Attempt, AttemptResult, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState, EventFilter,
-    EventPage, EventRecord, Page, StoreError, Tried,
+    Arrivals, Attempt, AttemptResult, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState,
+    EventFilter, EventPage, EventRecord, Page, StoreError, Tried,
 };
 use super::lanes::ReadError;
 use super::row::{EVENT, EventRow, event_by_id, integer, number};
@@ -68,13 +68,47 @@ pub(super) fn events(
     for row in rows.by_ref().take(limit) {
         let row = row?;
         last = Some(row.seq.to_string());
-        let deliveries = deliveries_of(&snapshot, row.span())?;
-        let deliveries: Result<_, _> =
-            deliveries.iter().map(|row| delivery_record(&snapshot, row)).collect();
-        events.push((row.record()?, deliveries?));
+        events.push((row.record()?, delivery_records(&snapshot, &row)?));
     }
     let more = rows.next().transpose()?.is_some();
     Ok(EventPage { events, next: last.filter(|_| more) })
+}
+
+/// Events from a place on, oldest first.
+pub(super) fn arrivals(
+    sql: &Connection,
+    filter: &EventFilter,
+    from: u64,
+    limit: usize,
+) -> Result<Arrivals, ReadError> {
+    let limit = limit.clamp(1, 1_000);
+    let snapshot = sql.unchecked_transaction()?;
+    let mut newest = snapshot.prepare_cached("SELECT coalesce(max(seq) + 1, 0) FROM events")?;
+    let head = number(newest.query_row([], |row| row.get(0))?);
+    let mut found = Arrivals { events: Vec::new(), next: from.max(head), head };
+    // Nothing new is the usual answer, and costs no more than this.
+    if from >= head {
+        return Ok(found);
+    }
+    let Some(mut query) = events_query(&snapshot, filter, i64::MAX)? else { return Ok(found) };
+    query.and("e.seq >= ?", i64::try_from(from).unwrap_or(i64::MAX));
+    let text =
+        format!("SELECT {EVENT} FROM events e WHERE 1{} ORDER BY e.seq LIMIT {limit}", query.text);
+    let mut select = snapshot.prepare_cached(&text)?;
+    for row in select.query_map(params_from_iter(query.values), EventRow::read)? {
+        let row = row?;
+        let next = number(row.seq).saturating_add(1);
+        found.events.push((next, row.record()?, delivery_records(&snapshot, &row)?));
+        if found.events.len() == limit {
+            found.next = next;
+        }
+    }
+    Ok(found)
+}
+
+/// The deliveries of an event.
+fn delivery_records(sql: &Connection, event: &EventRow) -> Result<Vec<DeliveryRecord>, ReadError> {
+    deliveries_of(sql, event.span())?.iter().map(|row| delivery_record(sql, row)).collect()
 }
 
 /// The conditions; none if nothing can meet them.

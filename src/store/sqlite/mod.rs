@@ -47,7 +47,7 @@ use crate::name::{ContentHash, Revision, TargetName};
 use crate::telemetry::Metrics;
 
 use super::{
-    Append, Appended, Body, Bounds, Bury, Counts, DeadLetter, DeadSelection, EventFilter,
+    Append, Appended, Arrivals, Body, Bounds, Bury, Counts, DeadLetter, DeadSelection, EventFilter,
     EventPage, EventRecord, Health, Page, Pending, Promise, Ready, Replay, Settle, Settled, Stats,
     Store, StoreError, Tried,
 };
@@ -336,6 +336,10 @@ impl Store for Sqlite {
 
     fn events(&self, filter: EventFilter, page: Page) -> Pending<EventPage> {
         self.read(&self.slow, move |sql| list::events(sql, &filter, &page))
+    }
+
+    fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals> {
+        self.read(&self.slow, move |sql| list::arrivals(sql, &filter, from, limit))
     }
 
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)> {

@@ -217,6 +217,7 @@ async fn every_member_is_described_and_every_described_one_is_there() {
     hold(description, "Error", &error);
     let events = wire::Events { events: vec![event()], next: some("7") };
     hold(description, "Events", &events);
+    hold(description, "Lagged", &wire::Lagged { skipped: 7 });
     hold(description, "ReplayRequest", &wire::ReplayRequest { to: some("crm"), original: true });
     let replayed = wire::Replayed {
         event: text(ID),

@@ -8,8 +8,9 @@ use hookswitch::event::EventId;
 use hookswitch::name::{ContentHash, Revision, TargetName};
 use hookswitch::store::memory::Memory;
 use hookswitch::store::{
-    Append, Appended, Body, Bounds, Bury, DeadLetter, DeadSelection, EventFilter, EventPage,
-    EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled, Stats, Store, Tried,
+    Append, Appended, Arrivals, Body, Bounds, Bury, DeadLetter, DeadSelection, EventFilter,
+    EventPage, EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled, Stats, Store,
+    Tried,
 };
 use hookswitch::tasks::Tasks;
 use tokio::sync::watch;
@@ -81,6 +82,7 @@ impl Store for Gate {
         bodies(events: Vec<EventId>, most: usize) -> Pending<Vec<(EventId, Body)>>;
         stats() -> Pending<Stats>;
         events(filter: EventFilter, page: Page) -> Pending<EventPage>;
+        arrivals(filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals>;
         event(id: EventId) -> Pending<(EventRecord, Tried)>;
         dead_letters(selection: DeadSelection, page: Page) -> Pending<Vec<DeadLetter>>;
         revision(number: u64) -> Pending<(Revision, Arc<str>, Timestamp)>;

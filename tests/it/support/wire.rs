@@ -123,6 +123,19 @@ impl Wire {
         assert!(text.ends_with("\r\n\r\n"), "{text}");
     }
 
+    /// Everything up to `text` and with it, which must come.
+    pub(crate) async fn until(&mut self, text: &str) -> String {
+        loop {
+            let mut places = self.ahead.windows(text.len());
+            if let Some(at) = places.position(|part| part == text.as_bytes()) {
+                let taken = self.ahead.drain(..at + text.len()).collect();
+                return String::from_utf8(taken).expect("our answers are text");
+            }
+            let so_far = String::from_utf8_lossy(&self.ahead).into_owned();
+            assert!(self.more().await, "{text:?} never came, only {so_far:?}");
+        }
+    }
+
     /// Everything up to the end of the connection, by a close or a reset.
     pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
         while self.more().await {}
