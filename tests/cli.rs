@@ -248,6 +248,37 @@ fn a_slack_that_fails_gets_the_message_once_after_the_pause() {
     });
 }
 
+#[test]
+fn a_first_configuration_is_good_and_never_replaced() {
+    let folder = folder();
+    let config = folder.path().join("rules.yaml");
+    let with_keys = |words: &[&str]| {
+        let mut command = hookswitch();
+        command.args(words).arg(&config);
+        command.env("RETELL_API_KEY", "key_0123456789abcdef");
+        command.env("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T000/B000/XXXX");
+        command
+    };
+    let options = ["init", "--slack", "--http", "https://crm.example.com/h", "--agent", "agent_1"];
+    let said = text(&mut with_keys(&options));
+    assert!(said.contains("export RETELL_API_KEY=") && said.contains("hookswitch run"), "{said}");
+    let checked = text(&mut with_keys(&["check", "--strict"]));
+    assert!(checked.contains("good: 1 source, 3 rules, 2 targets"), "{checked}");
+    let tested = text(&mut with_keys(&["test"]));
+    assert!(tested.contains("2 tests, 2 passed"), "{tested}");
+
+    let written = fs::read_to_string(&config).unwrap();
+    let again = output(&mut with_keys(&["init"]));
+    assert_eq!(again.status.code(), Some(73), "{}", lossy(&again.stderr));
+    assert!(lossy(&again.stderr).contains("is there already"), "{}", lossy(&again.stderr));
+    assert_eq!(fs::read_to_string(&config).unwrap(), written);
+    let refused = output(hookswitch().args(["init", "-", "--http", "ftp://crm.example.com"]));
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
+    assert!(lossy(&refused.stderr).contains("ftp"), "{}", lossy(&refused.stderr));
+    let printed = text(hookswitch().args(["init", "-"]));
+    assert!(printed.contains("kind: slack") && !printed.contains("kind: http"), "{printed}");
+}
+
 /// The commands that `--help` lists, `help` itself left out.
 fn commands() -> Vec<String> {
     let help = text(hookswitch().arg("--help"));

@@ -16,6 +16,7 @@ mod files;
 mod follow;
 mod healthcheck;
 mod http;
+mod init;
 mod man;
 mod output;
 mod reload;
@@ -66,6 +67,7 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Demo(demo::Demo),
+    Init(init::Init),
     Check(check::Check),
     Test(test::Test),
     Explain(explain::Explain),
@@ -112,6 +114,7 @@ impl Command {
         match self {
             Self::Run(command) => command.execute(),
             Self::Demo(command) => block_on(command.execute()),
+            Self::Init(command) => command.execute(),
             Self::Check(command) => command.execute(),
             Self::Test(command) => command.execute(),
             Self::Explain(command) => command.execute(),
