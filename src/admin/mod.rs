@@ -1,4 +1,5 @@
-//! The admin listener: health, metrics and the API of design section 7, for people, probes and the command line.
+//! The admin listener: health, metrics and the API of design section 7, for people, probes and the command line, and the [`page`]
+//! that people look at.
 //!
 //! Promises: what changes something is durable before it is answered 2xx; a client that hangs up stops nothing half-way;
 //! every error says what is wrong and what to do, as `application/problem+json`; nobody is let in whom [`guard`] does not
@@ -15,6 +16,7 @@ mod explain;
 mod failure;
 mod guard;
 mod health;
+mod page;
 mod query;
 mod replay;
 mod rules;
@@ -73,11 +75,12 @@ fn routes(parts: Arc<Parts>) -> Router {
     let router = Router::new();
     paths()
         .into_iter()
+        .chain(page::paths())
         .fold(router, |router, (path, take)| router.route(path, take))
         .with_state(parts)
 }
 
-/// Everything that can be asked. `docs/openapi.yaml` describes the same.
+/// Everything that can be asked, beside the page. `docs/openapi.yaml` describes the same.
 fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 20] {
     [
         ("/healthz", get(health::alive)),

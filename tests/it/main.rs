@@ -14,6 +14,7 @@ mod app;
 mod explain;
 mod ingress;
 mod openapi;
+mod page;
 mod regression;
 mod reload;
 mod rules;

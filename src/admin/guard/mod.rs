@@ -17,6 +17,7 @@ use crate::fault::{self, Plant};
 use crate::secret::Secret;
 
 use super::failure::Failure;
+use super::page;
 
 /// Paths that everyone may ask, under any name and without a token: probes have neither.
 pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
@@ -39,6 +40,9 @@ pub(super) fn admit(
                 "the API does not answer for the host {host:?}: use a loopback address, or list the name in `admin_hosts`"
             ),
         ));
+    }
+    if page::has(request.uri.path()) && is_safe(&request.method) {
+        return Ok(());
     }
     if !is_safe(&request.method) {
         from_no_other_page(&request.headers, &host)?;
