@@ -12,8 +12,8 @@ export function CopyButton({ text, what = "Text", small = true }) {
 
 /** An id, short, that copies itself whole. */
 export function CopyId({ id, what = "Id", length = 22 }) {
-  return html`<button type="button" class="copy-id mono" title=${`${id}\nClick to copy`} aria-label=${`Copy ${what.toLowerCase()} ${id}`}
-    onClick=${() => copy(id, what)}>${shortId(id, length)}</button>`;
+  return html`<button type="button" class="copy-id mono" title=${`${id}\nClick to copy`}
+    onClick=${() => copy(id, what)}>${shortId(id, length)}<span class="visually-hidden">, copy the ${what.toLowerCase()}</span></button>`;
 }
 
 /** A line to paste into a terminal. */

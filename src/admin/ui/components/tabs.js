@@ -27,7 +27,7 @@ export function Tabs({ label, id, tabs, value, onChange, actions, children }) {
       </div>
       ${actions && html`<div class="tabs-actions">${actions}</div>`}
     </div>
-    <div class="tab-panel" role="tabpanel" id=${`${id}-panel`} aria-labelledby=${`${id}-tab-${value}`}>${children}</div>`;
+    <div class="tab-panel" role="tabpanel" tabindex="0" id=${`${id}-panel`} aria-labelledby=${`${id}-tab-${value}`}>${children}</div>`;
 }
 
 /** One of a few, all of them seen. @param {{label: string, value: string, onChange: (id: string) => void, choices: {id: string, label: string}[]}} props */

@@ -11,17 +11,18 @@ const NEAR_END = 30;
  * @template T
  * @param {{items: T[], rowHeight: number, keyOf: (item: T) => string, row: (item: T, index: number) => unknown, head?: unknown,
  *   foot?: unknown, label: string, onNearEnd?: () => void, onTop?: (top: boolean) => void, seen?: {current: T[]},
- *   control?: {current: {show: (index: number) => void, toTop: () => void} | null}}} props
- *   `seen` is told which items are in sight, `onTop` whether the list stands at its beginning.
+ *   place?: {scrollTop?: number}, control?: {current: {show: (index: number) => void, toTop: () => void} | null}}} props
+ *   `seen` is told which items are in sight, `onTop` whether the list stands at its beginning; `place` keeps how far it is scrolled
+ *   for when it is shown again.
  */
-export function Windowed({ items, rowHeight, keyOf, row, head, foot, label, onNearEnd, onTop, seen, control }) {
+export function Windowed({ items, rowHeight, keyOf, row, head, foot, label, onNearEnd, onTop, place, seen, control }) {
   const box = useRef(null);
   const [range, setRange] = useState({ from: 0, to: 60 });
   const latest = useRef();
-  latest.current = { items, rowHeight, onNearEnd, onTop };
+  latest.current = { items, rowHeight, onNearEnd, onTop, place };
 
   const measure = useCallback(() => {
-    const { items: all, rowHeight: height, onNearEnd: more, onTop: tell } = latest.current;
+    const { items: all, rowHeight: height, onNearEnd: more, onTop: tell, place: kept } = latest.current;
     const element = box.current;
     if (!element) return;
     const first = Math.floor(element.scrollTop / height);
@@ -32,9 +33,13 @@ export function Windowed({ items, rowHeight, keyOf, row, head, foot, label, onNe
     setRange((old) => (old.from === from && old.to === to ? old : { from, to }));
     if (seen) seen.current = all.slice(first, last + 1);
     tell?.(element.scrollTop < 4);
+    if (kept) kept.scrollTop = element.scrollTop;
     if (last > all.length - NEAR_END) more?.();
   }, []);
 
+  useLayoutEffect(() => {
+    if (place?.scrollTop) box.current.scrollTop = place.scrollTop;
+  }, []);
   useLayoutEffect(measure, [items.length, rowHeight]);
   useEffect(() => {
     const element = box.current;

@@ -1,0 +1,163 @@
+// Sending an event again: as it is, or edited. And keeping it as a test.
+
+import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { at, get, isMissing, post } from "../lib/api.js";
+import { download } from "../lib/clipboard.js";
+import { bytes, plural } from "../lib/format.js";
+import { targets } from "../lib/instance.js";
+import { parse, pretty, tryParse } from "../lib/json.js";
+import { useResource } from "../lib/resource.js";
+import { navigate } from "../lib/router.js";
+import { Button } from "./button.js";
+import { CodeView } from "./codeview.js";
+import { CopyButton } from "./copy.js";
+import { Dialog } from "./dialog.js";
+import { ErrorBox, Loading, Note } from "./notes.js";
+import { toast } from "./toast.js";
+
+/** What a replay made, in one line. */
+function outcome({ deliveries, skipped = [] }) {
+  const names = deliveries.map((delivery) => delivery.target).join(", ");
+  const gone = skipped.length > 0 ? `; not configured any more: ${skipped.join(", ")}` : "";
+  return names ? `To ${names}${gone}.` : `Nothing was planned${gone}.`;
+}
+
+/** Asks where to, and sends it once more. */
+export function ReplayDialog({ event, onClose, onDone }) {
+  const [way, setWay] = useState(event.state === "quarantined" ? "one" : "rules");
+  const [to, setTo] = useState(targets.value[0] ?? "");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState();
+  const original = [...new Set(event.deliveries.filter((delivery) => !delivery.replay).map((delivery) => delivery.target))];
+  const submit = async () => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      const body = { rules: {}, original: { original: true }, one: { to } }[way];
+      const made = await post(at`/api/v1/events/${event.id}/replay`, body);
+      toast(plural(made.deliveries.length, "new delivery", "new deliveries"), { detail: outcome(made) });
+      onDone();
+    } catch (failure) {
+      setError(failure);
+      setBusy(false);
+    }
+  };
+  const choice = (id, title, text, extra) => html`<label class="choice"><input type="radio" name="way" value=${id} checked=${way === id} onChange=${() => setWay(id)} data-focus=${way === id} />
+    <span class="choice-text"><strong>${title}</strong><span class="second small">${text}</span>${extra}</span></label>`;
+  return html`<${Dialog} title="Replay this event" onClose=${onClose} onSubmit=${submit}
+    footer=${html`<${Button} onClick=${onClose}>Cancel<//><${Button} type="submit" variant="primary" icon="replay" busy=${busy} disabled=${way === "one" && !to}>Replay<//>`}>
+    <p class="second">It is sent again with its exact bytes and its id, past dedupe, and marked as a replay.</p>
+    <div class="stack choices" role="radiogroup" aria-label="Where to">
+      ${choice("rules", "As the running rules say", "Planned anew, by the rules that run now.")}
+      ${choice("original", "To the targets of its arrival", original.length > 0 ? original.join(", ") : "There were none.")}
+      ${choice("one", "Only to one target", "Whatever the rules say.", way === "one" && html`<${TargetSelect} value=${to} onChange=${setTo} />`)}
+    </div>
+    ${error && html`<${ErrorBox} error=${error} title="Nothing was sent" />`}
+  <//>`;
+}
+
+function TargetSelect({ value, onChange, all }) {
+  return html`<select class="select" aria-label="Target" value=${value} onChange=${(event) => onChange(event.currentTarget.value)}>
+    ${all && html`<option value="">${all}</option>`}${targets.value.map((target) => html`<option key=${target} value=${target}>${target}</option>`)}
+  </select>`;
+}
+
+/** An editor for the body, and what the rules would make of it. `text` is the body as it came. */
+export function EditDialog({ event, text, onClose }) {
+  const [draft, setDraft] = useState(() => {
+    const root = tryParse(text);
+    return root ? pretty(root) : text;
+  });
+  const [to, setTo] = useState("");
+  const [busy, setBusy] = useState("");
+  const [error, setError] = useState();
+  const [plan, setPlan] = useState();
+  const area = useRef(null);
+  useEffect(() => {
+    area.current.setSelectionRange(0, 0);
+    area.current.scrollTop = 0;
+  }, []);
+  const fault = useMemo(() => {
+    try {
+      const root = parse(draft);
+      return root.kind === "object" ? undefined : "an event is a JSON object";
+    } catch (failure) {
+      return failure.message;
+    }
+  }, [draft]);
+  const edit = (value) => {
+    setDraft(value);
+    setPlan(undefined);
+  };
+  const run = async (what, task) => {
+    setBusy(what);
+    setError(undefined);
+    try {
+      await task();
+    } catch (failure) {
+      setError(failure);
+    }
+    setBusy("");
+  };
+  const check = () => run("check", async () => setPlan(await post("/api/v1/explain", draft, { raw: true, params: { source: event.source } })));
+  const submit = () => {
+    if (fault) return undefined;
+    return run("send", async () => {
+      const made = await post(at`/api/v1/events/${event.id}/replay`, to ? { body: draft, to } : { body: draft });
+      toast("Sent as a new event", { detail: outcome(made) });
+      navigate(at`/events/${made.event}`);
+    });
+  };
+  const onKeyDown = (key) => {
+    // Tab leaves the field, as everywhere; indentation is kept on a new line.
+    if (key.key !== "Enter" || key.ctrlKey || key.metaKey) return;
+    const field = key.currentTarget;
+    const line = field.value.slice(0, field.selectionStart).split("\n").at(-1);
+    const indent = /^\s*/.exec(line)[0] + (/[{[]\s*$/.test(line) ? "  " : "");
+    if (!indent) return;
+    key.preventDefault();
+    field.setRangeText(`\n${indent}`, field.selectionStart, field.selectionEnd, "end");
+    edit(field.value);
+  };
+  return html`<${Dialog} title="Edit and replay" wide onClose=${onClose} onSubmit=${submit}
+    footer=${html`<span class="edit-state small">${fault ? html`<span class="tone-bad toned">Not JSON: ${fault}</span>` : html`<span class="quiet">JSON, ${bytes(new TextEncoder().encode(draft).length)}</span>`}</span>
+      <span class="spacer"></span>
+      <${Button} busy=${busy === "check"} disabled=${Boolean(fault)} onClick=${check}>Where would it go?<//>
+      <${Button} type="submit" variant="primary" icon="replay" busy=${busy === "send"} disabled=${Boolean(fault)} title="Ctrl+Enter">Replay edited<//>`}>
+    <p class="second">It becomes a new event, marked as made from this one, and goes only where the running rules send it.</p>
+    <textarea ref=${area} class="textarea edit-area" aria-label="Body of the new event" spellcheck="false" autocomplete="off" autocapitalize="off" wrap="off" rows="18" data-focus
+      value=${draft} onInput=${(input) => edit(input.currentTarget.value)} onKeyDown=${onKeyDown}></textarea>
+    <label class="field"><span class="field-label">Of the targets that the rules name, send to</span><${TargetSelect} value=${to} onChange=${setTo} all="all of them" /></label>
+    ${plan && html`<${Plan} plan=${plan} />`}
+    ${error && html`<${ErrorBox} error=${error} title=${busy ? undefined : "That was refused"} />`}
+  <//>`;
+}
+
+function Plan({ plan }) {
+  const matched = plan.rules.filter((rule) => rule.outcome.result === "matched").map((rule) => rule.rule);
+  const to = plan.requests.map((request) => request.target);
+  if (plan.disposition !== "routed") return html`<${Note} tone="warn" icon="info">It would be <strong>${plan.disposition}</strong>${matched.length > 0 ? ` by ${matched.join(", ")}` : ""}: nothing would be sent.<//>`;
+  return html`<${Note} tone="ok" icon="check">It would go to <strong>${to.join(", ")}</strong>${matched.length > 0 ? `, by ${matched.join(", ")}` : ", by the fallback"}.<//>`;
+}
+
+/** The event as an entry for `tests:`. */
+export function TestDialog({ event, onClose }) {
+  const [name, setName] = useState(`${event.event ?? "event"} goes where it went`);
+  const [asked, setAsked] = useState(name);
+  const made = useResource((signal) => get(at`/api/v1/events/${event.id}/test`, { name: asked }, { signal, as: "text" }), [event.id, asked], { keep: true });
+  const missing = made.error && isMissing(made.error);
+  return html`<${Dialog} title="Save as a test" wide onClose=${onClose} onSubmit=${() => setAsked(name.trim() || asked)}
+    footer=${html`<${Button} onClick=${onClose}>Close<//><${Button} icon="download" variant="primary" disabled=${made.data === undefined}
+      onClick=${() => download(made.data, "test.yaml", "text/yaml")}>Download<//>`}>
+    <p class="second">An entry for <code>tests:</code> of the rules file. It holds the event without secrets and access tokens, and expects what became of it; <code>hookswitch test</code> and every reload run it.</p>
+    <label class="field"><span class="field-label">Name</span>
+      <input class="input" data-focus value=${name} onInput=${(input) => setName(input.currentTarget.value)} onBlur=${() => setAsked(name.trim() || asked)} maxlength="200" /></label>
+    ${missing
+      ? html`<${Note} tone="warn">This instance cannot write tests over the API. On its machine: <code>hookswitch test --save ${event.id} --name "…"</code><//>`
+      : made.error
+        ? html`<${ErrorBox} error=${made.error} retry=${made.reload} />`
+        : made.data === undefined
+          ? html`<${Loading} />`
+          : html`<div class="card test-text"><${CodeView} text=${made.data} label="The test as YAML" /><span class="test-copy"><${CopyButton} text=${made.data} what="Test" /></span></div>`}
+  <//>`;
+}

@@ -1,0 +1,365 @@
+// The events of the Live screen: listed, then followed.
+//
+// New ones come by the stream, where the server can filter it as asked; else, and where a stream is refused, the newest page is
+// asked for again and again. Whenever a stream opens, the newest page is read once more, so that nothing that arrived in between
+// is missing; if that page joins nothing that is shown, the list begins anew with it. Rows that can still change are asked for by
+// id, those in sight only and once a second at most.
+
+import { batch, signal } from "./html.js";
+import { get, isAbort, withParams } from "./api.js";
+import { EVENT_STATES, isPending } from "./deliveries.js";
+
+const PAGE = 100;
+/** Most rows that are kept; older ones can be asked for again. */
+const ROWS_MAX = 20_000;
+/** Most new ones that wait while the list is held. */
+const WAITING_MAX = 5_000;
+/** How often the newest page is asked for where there is no stream. */
+const POLL_MS = 2_000;
+const POLL_HIDDEN_MS = 20_000;
+/** How long a stream may be away before it is told; it ends every few minutes and comes back at once. */
+const AWAY_MS = 2_500;
+/** First and longest pause before a stream that was refused is tried again. */
+const AGAIN_MS = 5_000;
+const AGAIN_MS_MAX = 60_000;
+/** How often rows in sight are looked at, and at longest. */
+const REFRESH_MS = 1_000;
+const REFRESH_MS_MAX = 10_000;
+/** Most ids that one request may name. */
+const IDS_MAX = 100;
+
+/** The filters, as the address names them. */
+export const FILTERS = ["text", "event", "agent", "call", "target", "state", "rule", "since", "until"];
+
+/** Those that the stream knows. */
+const STREAMED = ["event", "agent", "call", "target", "state"];
+
+export class Feed {
+  /** @param {Record<string, string>} filters */
+  constructor(filters) {
+    this.filters = filters;
+    this.key = JSON.stringify(filters);
+    /** Newest first. */
+    this.rows = signal([]);
+    /** How many new ones are not shown because the list is held. */
+    this.waiting = signal(0);
+    /** `connecting`, `live`, `polling`, `away`, or `still` where nothing new can come. */
+    this.mode = signal("connecting");
+    this.loading = signal(true);
+    this.error = signal(undefined);
+    /** How many events a stream that was far behind left out. */
+    this.lagged = signal(0);
+    /** Whether there may be older ones, and how far was looked if a page came back short. */
+    this.more = signal(false);
+    this.lookedTo = signal(undefined);
+    this.loadingOlder = signal(false);
+    /** How many arrived while this was looked at. */
+    this.arrived = signal(0);
+    /** Tells which rows are in sight. */
+    this.inSight = () => [];
+
+    this.cursor = undefined;
+    this.cut = false;
+    this.held = false;
+    this.buffer = [];
+    this.ids = new Set();
+    this.checks = new Map();
+    this.idsWork = true;
+    this.again = AGAIN_MS;
+    this.timers = {};
+  }
+
+  /** Whether the server can filter a stream like this. */
+  get streams() {
+    const { text, rule, until, state } = this.filters;
+    return !text && !rule && !until && (!state || state in EVENT_STATES) && typeof EventSource === "function";
+  }
+
+  /** Begins, or goes on after `stop`. */
+  start() {
+    this.stopped = false;
+    this.abort = new AbortController();
+    this.onSeen = () => {
+      if (!document.hidden && !this.source) this.poll();
+    };
+    document.addEventListener("visibilitychange", this.onSeen);
+    if (this.streams) {
+      this.open();
+      // The list does not wait for a stream that may be slow to open.
+      this.sync();
+    } else {
+      this.mode.value = this.filters.until ? "still" : "polling";
+      this.poll();
+    }
+    this.timers.refresh = setTimeout(() => this.refresh(), REFRESH_MS);
+  }
+
+  /** Lets go of everything but what is shown. */
+  stop() {
+    this.stopped = true;
+    this.abort?.abort();
+    this.source?.close();
+    this.source = undefined;
+    document.removeEventListener("visibilitychange", this.onSeen);
+    for (const timer of Object.values(this.timers)) clearTimeout(timer);
+    cancelAnimationFrame(this.frame);
+    this.frame = undefined;
+  }
+
+  /** Keeps new events back, or lets them in again. */
+  hold(held) {
+    this.held = held;
+    if (!held) this.release();
+  }
+
+  /** Lets in what waits. */
+  release() {
+    const waiting = this.buffer;
+    if (waiting.length === 0) return;
+    this.buffer = [];
+    this.waiting.value = 0;
+    if (waiting.length >= WAITING_MAX) this.begin();
+    else this.prepend(waiting);
+  }
+
+  // ---- the stream ----
+
+  open() {
+    const filters = Object.fromEntries(STREAMED.map((name) => [name, this.filters[name]]));
+    const source = new EventSource(withParams("/api/v1/events/stream", filters));
+    this.source = source;
+    let opened = false;
+    source.onopen = () => {
+      clearTimeout(this.timers.away);
+      this.again = AGAIN_MS;
+      this.mode.value = "live";
+      if (opened) this.sync();
+      opened = true;
+    };
+    source.onmessage = (message) => this.arrive(message.data);
+    source.addEventListener("lagged", (message) => this.lag(message.data));
+    source.onerror = () => {
+      if (this.stopped) return;
+      if (source.readyState !== EventSource.CLOSED) {
+        clearTimeout(this.timers.away);
+        this.timers.away = setTimeout(() => {
+          this.mode.value = "away";
+        }, AWAY_MS);
+        return;
+      }
+      // Refused: ask for pages instead, and try again later.
+      source.close();
+      this.source = undefined;
+      this.mode.value = "polling";
+      this.poll();
+      this.timers.open = setTimeout(() => {
+        clearTimeout(this.timers.poll);
+        this.open();
+        this.sync();
+      }, this.again);
+      this.again = Math.min(this.again * 2, AGAIN_MS_MAX);
+    };
+  }
+
+  arrive(data) {
+    let event;
+    try {
+      event = JSON.parse(data);
+    } catch {
+      return;
+    }
+    this.incoming ??= [];
+    this.incoming.push(event);
+    // All that come within a frame are drawn at once. A tab that is not seen draws no frames.
+    if (this.frame === undefined) {
+      this.frame = document.hidden ? setTimeout(() => this.takeIn(), 500) : requestAnimationFrame(() => this.takeIn());
+    }
+  }
+
+  takeIn() {
+    this.frame = undefined;
+    const events = this.incoming ?? [];
+    this.incoming = [];
+    this.add(events.reverse());
+  }
+
+  lag(data) {
+    try {
+      this.lagged.value += JSON.parse(data).skipped;
+    } catch {
+      return;
+    }
+    this.begin();
+  }
+
+  // ---- pages ----
+
+  /** The newest page, again and again. */
+  async poll() {
+    clearTimeout(this.timers.poll);
+    await this.sync();
+    if (this.stopped || this.source || this.mode.peek() === "still") return;
+    this.timers.poll = setTimeout(() => this.poll(), document.hidden ? POLL_HIDDEN_MS : POLL_MS);
+  }
+
+  /** Throws away what is shown and begins with the newest page. */
+  begin() {
+    this.buffer = [];
+    this.waiting.value = 0;
+    this.ids.clear();
+    this.fresh = true;
+    return this.sync();
+  }
+
+  /** Joins the newest page to what is shown. */
+  async sync() {
+    let page;
+    try {
+      page = await get("/api/v1/events", { ...this.filters, limit: PAGE }, { signal: this.abort.signal });
+    } catch (error) {
+      if (isAbort(error) || this.stopped) return;
+      batch(() => {
+        this.error.value = error;
+        this.loading.value = false;
+      });
+      if (this.source) this.timers.sync = setTimeout(() => this.sync(), POLL_MS);
+      return;
+    }
+    batch(() => {
+      this.error.value = undefined;
+      const joins = page.events.some((event) => this.ids.has(event.id)) || page.next === undefined;
+      if (this.fresh || this.loading.peek() || !joins) this.restart(page);
+      else {
+        this.update(page.events);
+        this.add(page.events.filter((event) => !this.ids.has(event.id)));
+      }
+      this.loading.value = false;
+    });
+  }
+
+  restart(page) {
+    this.fresh = false;
+    // The stream may have been quicker than the page.
+    const newer = this.rows.peek().filter((row) => page.events.length > 0 && row.id > page.events[0].id && !page.events.some((event) => event.id === row.id));
+    this.rows.value = [...newer, ...page.events];
+    this.ids = new Set(this.rows.peek().map((row) => row.id));
+    this.cut = false;
+    this.follow(page);
+  }
+
+  follow(page) {
+    this.cursor = page.next;
+    this.more.value = page.next !== undefined;
+    this.lookedTo.value = page.next !== undefined && page.events.length < PAGE ? page.looked_to : undefined;
+  }
+
+  /** The next older page. */
+  async older() {
+    if (this.loadingOlder.peek() || !this.more.peek() || this.loading.peek()) return;
+    this.loadingOlder.value = true;
+    const rows = this.rows.peek();
+    // Where rows were cut off at the end, the cursor is of a place further down.
+    const place = this.cut ? { until: justAfter(rows.at(-1).received_at) } : { cursor: this.cursor };
+    try {
+      const page = await get("/api/v1/events", { ...this.filters, ...place, limit: PAGE }, { signal: this.abort.signal });
+      const found = page.events.filter((event) => !this.ids.has(event.id));
+      batch(() => {
+        for (const event of found) this.ids.add(event.id);
+        this.rows.value = [...this.rows.peek(), ...found];
+        this.cut = false;
+        this.follow(page);
+        this.error.value = undefined;
+      });
+    } catch (error) {
+      if (!isAbort(error)) this.error.value = error;
+    }
+    this.loadingOlder.value = false;
+  }
+
+  // ---- rows ----
+
+  /** New ones, newest first. */
+  add(events) {
+    const news = events.filter((event) => !this.ids.has(event.id));
+    if (news.length === 0) return;
+    this.arrived.value += news.length;
+    if (this.held && this.rows.peek().length > 0) {
+      for (const event of news) this.ids.add(event.id);
+      this.buffer = [...news, ...this.buffer].slice(0, WAITING_MAX);
+      this.waiting.value = this.buffer.length;
+    } else this.prepend(news);
+  }
+
+  prepend(events) {
+    for (const event of events) this.ids.add(event.id);
+    let rows = [...events, ...this.rows.peek()];
+    if (rows.length > ROWS_MAX) {
+      for (const row of rows.slice(ROWS_MAX)) this.ids.delete(row.id);
+      rows = rows.slice(0, ROWS_MAX);
+      this.cut = true;
+      this.more.value = true;
+    }
+    this.rows.value = rows;
+  }
+
+  /** Takes newer states of rows that are shown. */
+  update(events) {
+    const newer = new Map(events.filter((event) => this.ids.has(event.id)).map((event) => [event.id, event]));
+    if (newer.size === 0) return;
+    const take = (row) => {
+      const event = newer.get(row.id);
+      return event && !same(row, event) ? event : row;
+    };
+    const rows = this.rows.peek().map(take);
+    if (rows.some((row, index) => row !== this.rows.peek()[index])) this.rows.value = rows;
+    this.buffer = this.buffer.map(take);
+  }
+
+  /** Looks at rows in sight that can still change. */
+  async refresh() {
+    if (!document.hidden) await this.refreshNow().catch(() => undefined);
+    if (!this.stopped) this.timers.refresh = setTimeout(() => this.refresh(), REFRESH_MS);
+  }
+
+  async refreshNow() {
+    const now = Date.now();
+    const rows = this.inSight().filter(isPending);
+    const seen = new Set(rows.map((row) => row.id));
+    for (const id of this.checks.keys()) if (!seen.has(id)) this.checks.delete(id);
+    const ids = rows.map((row) => row.id).filter((id) => (this.checks.get(id)?.at ?? 0) <= now).slice(0, IDS_MAX);
+    if (ids.length === 0) return;
+    let events;
+    try {
+      if (this.idsWork) events = (await get("/api/v1/events", { ids: ids.join(",") }, { signal: this.abort.signal })).events;
+    } catch (error) {
+      if (error.status !== 400) throw error;
+      // An instance that does not know `ids`: the newest page has to do.
+      this.idsWork = false;
+    }
+    if (!events) {
+      await this.sync();
+      return;
+    }
+    const found = new Map(events.map((event) => [event.id, event]));
+    for (const id of ids) this.checks.set(id, nextCheck(this.checks.get(id), found.get(id), now));
+    this.update(events);
+  }
+}
+
+/** When to look at a row again: soon at first, then less and less often, and not before its next attempt is due. */
+function nextCheck(before, event, now) {
+  const times = (before?.times ?? 0) + 1;
+  const pause = Math.min(REFRESH_MS * 1.4 ** (times - 1), REFRESH_MS_MAX);
+  const dues = (event?.deliveries ?? []).filter((one) => one.state === "pending" && one.due).map((one) => Date.parse(one.due));
+  const wait = dues.length > 0 ? Math.min(...dues) - now : 0;
+  return { times: wait > 0 ? 0 : times, at: now - 50 + Math.min(Math.max(pause, wait + 200), REFRESH_MS_MAX) };
+}
+
+/** Whether nothing that is shown differs. */
+function same(row, event) {
+  return JSON.stringify(row) === JSON.stringify(event);
+}
+
+function justAfter(time) {
+  return new Date(Date.parse(time) + 1).toISOString();
+}
