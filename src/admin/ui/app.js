@@ -3,7 +3,7 @@
 // It is made of files as they are, served by the binary. It asks nobody but this instance, and whatever comes out of a payload is
 // put into the document as text.
 
-import { html, render, useEffect, useState } from "./lib/html.js";
+import { html, render, useEffect, useRef, useState } from "./lib/html.js";
 import { reachable, signedOut } from "./lib/api.js";
 import { look, masks, restarts, status, watchInstance } from "./lib/instance.js";
 import { startKeys, useKeys } from "./lib/keys.js";
@@ -51,6 +51,12 @@ function App() {
     ...PLACES.map((place) => ({ keys: place.keys, label: place.label, group: "Go to", run: () => navigate(place.path) })),
     { keys: "?", label: "This help", group: "Anywhere", run: () => setHelp(true) },
   ]);
+  const first = useRef(true);
+  useEffect(() => {
+    // Who does not see the screen change is taken to the new one.
+    if (!first.current) document.getElementById("main")?.focus({ preventScroll: true });
+    first.current = false;
+  }, [screen, id]);
   useEffect(() => {
     document.title = `${TITLES[screen]}${id ? ` ${id.slice(0, 24)}` : ""} · hookswitch`;
   }, [screen, id]);

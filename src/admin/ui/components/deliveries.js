@@ -3,7 +3,7 @@
 import { html, useState } from "../lib/html.js";
 import { at, post } from "../lib/api.js";
 import { REASONS, stateOf } from "../lib/deliveries.js";
-import { duration, plural } from "../lib/format.js";
+import { duration, now, plural } from "../lib/format.js";
 import { look } from "../lib/instance.js";
 import { Badge, DeliveryBadge } from "./badge.js";
 import { Button } from "./button.js";
@@ -80,7 +80,8 @@ function Outcome({ event, delivery }) {
 
 function Next({ delivery }) {
   if (delivery.attempts === 0) return html`<span class="second">${delivery.order_key ? "Waits for its turn, or is under way" : "Due, or under way"}</span>`;
-  return html`<span class="second">Next attempt ${delivery.due ? html`<${Ago} value=${delivery.due} />` : "is due"}</span>`;
+  const due = delivery.due && Date.parse(delivery.due) > now.value;
+  return html`<span class="second">Next attempt ${due ? html`<${Ago} value=${delivery.due} />` : "is due, or under way"}</span>`;
 }
 
 function Attempt({ attempt }) {

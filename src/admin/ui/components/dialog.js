@@ -16,7 +16,7 @@ export function Dialog({ title, onClose, onSubmit, footer, wide = false, childre
     const dialog = element.current;
     const before = document.activeElement;
     dialog.showModal();
-    dialog.querySelector("[data-focus]")?.focus();
+    dialog.querySelector("[data-focus=true]")?.focus();
     return () => {
       dialog.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
@@ -48,7 +48,7 @@ export function Dialog({ title, onClose, onSubmit, footer, wide = false, childre
 
 /** Asks before something that cannot be taken back. */
 export function Confirm({ title, children, action, danger = false, busy = false, onConfirm, onClose }) {
-  const footer = html`<${Button} onClick=${onClose}>Cancel<//>
-    <${Button} type="submit" variant=${danger ? "danger" : "primary"} busy=${busy} data-focus>${action}<//>`;
+  const footer = html`<${Button} onClick=${onClose} data-focus=${danger}>Cancel<//>
+    <${Button} type="submit" variant=${danger ? "danger" : "primary"} busy=${busy} data-focus=${!danger}>${action}<//>`;
   return html`<${Dialog} title=${title} onClose=${onClose} onSubmit=${onConfirm} footer=${footer}>${children}<//>`;
 }

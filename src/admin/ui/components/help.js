@@ -31,6 +31,6 @@ export function Help({ onClose }) {
         ([state, { label }]) => html`<div key=${state}><dt><${Mark} state=${state} /> ${label}</dt><dd class="quiet">${MEANS[state]}</dd></div>`,
       )}</dl></section>
     </div>
-    <label class="check"><input type="checkbox" checked=${keysOn.value} onChange=${(event) => setKeys(event.currentTarget.checked)} /> Single keys do something</label>
+    <label class="check"><input type="checkbox" checked=${keysOn.value} onChange=${(event) => setKeys(event.currentTarget.checked)} /> Shortcuts with single keys</label>
   <//>`;
 }

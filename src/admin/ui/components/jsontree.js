@@ -10,6 +10,8 @@ import { useReveal } from "./find.js";
 
 /** Children that are shown at once, and how many more each time. */
 const CHILDREN_MAX = 100;
+/** Members that are shown on both sides of one that a search has come to. */
+const AROUND = 20;
 /** Characters of a string that are shown at once. */
 const STRING_MAX = 600;
 /** Levels that are open at first. */
@@ -46,10 +48,14 @@ function escape(name) {
   return String(name).replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
+/** Members of arrays, made once: a long one is gone through at every search. */
+const numbered = new WeakMap();
+
 function children(node) {
   if (node.kind === "object") return node.entries;
-  if (node.kind === "array") return node.items.map((item, index) => [index, item]);
-  return undefined;
+  if (node.kind !== "array") return undefined;
+  if (!numbered.has(node)) numbered.set(node, node.items.map((item, index) => [index, item]));
+  return numbered.get(node);
 }
 
 /**
@@ -88,19 +94,25 @@ export function JsonTree({ root, label, needle = "", current }) {
 
 function Children({ node, path, depth, shared }) {
   const all = children(node);
-  // As many as were asked for, and up to the one that a search has come to.
-  let limit = shared.shown(path) * CHILDREN_MAX;
-  if (shared.current?.path.startsWith(`${path}/`)) {
-    const step = shared.current.path.slice(path.length + 1).split("/")[0];
-    limit = Math.max(limit, all.findIndex(([name]) => escape(name) === step) + 1);
-  }
   if (all.length === 0) return html`<span class="tree-quiet">${preview(node)}</span>`;
-  return html`<ul class="tree-list">
-    ${all.slice(0, limit).map(([name, child], index) => html`<${Member} key=${index} name=${name} named=${node.kind === "object"} node=${child} path=${`${path}/${escape(name)}`}
-      depth=${depth} shared=${shared} />`)}
-    ${all.length > limit &&
-    html`<li><button type="button" class="tree-more" onClick=${() => shared.showMore(path)}>${count(all.length - limit)} more</button></li>`}
-  </ul>`;
+  const limit = shared.shown(path) * CHILDREN_MAX;
+  const found = placeOf(all, path, shared.current);
+  const member = ([name, child], index) => html`<${Member} key=${index} name=${name} named=${node.kind === "object"} node=${child}
+    path=${`${path}/${escape(name)}`} depth=${depth} shared=${shared} />`;
+  const more = (number) => number > 0 && html`<li key="more"><button type="button" class="tree-more" onClick=${() => shared.showMore(path)}>${count(number)} more</button></li>`;
+  if (found < limit) return html`<ul class="tree-list">${all.slice(0, limit).map(member)}${more(all.length - limit)}</ul>`;
+  // A search has come to one far down: that one and those beside it are shown, not all before it.
+  const from = Math.max(limit, found - AROUND);
+  const to = Math.min(all.length, found + AROUND + 1);
+  return html`<ul class="tree-list">${all.slice(0, limit).map(member)}${more(from - limit)}${all.slice(from, to).map((entry, index) => member(entry, from + index))}
+    ${to < all.length && html`<li class="tree-quiet" key="rest">${count(all.length - to)} more</li>`}</ul>`;
+}
+
+/** Which of the members a search has come to, or to something inside it; -1 if to none of them. */
+function placeOf(all, path, current) {
+  if (!current?.path.startsWith(`${path}/`)) return -1;
+  const step = current.path.slice(path.length + 1).split("/")[0];
+  return all.findIndex(([name]) => escape(name) === step);
 }
 
 function Member({ name, named, node, path, depth, shared }) {

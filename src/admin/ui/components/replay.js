@@ -30,6 +30,7 @@ export function ReplayDialog({ event, onClose, onDone }) {
   const [error, setError] = useState();
   const original = [...new Set(event.deliveries.filter((delivery) => !delivery.replay).map((delivery) => delivery.target))];
   const submit = async () => {
+    if (busy) return;
     setBusy(true);
     setError(undefined);
     try {
@@ -101,7 +102,7 @@ export function EditDialog({ event, text, onClose }) {
   };
   const check = () => run("check", async () => setPlan(await post("/api/v1/explain", draft, { raw: true, params: { source: event.source } })));
   const submit = () => {
-    if (fault) return undefined;
+    if (fault || busy) return undefined;
     return run("send", async () => {
       const made = await post(at`/api/v1/events/${event.id}/replay`, to ? { body: draft, to } : { body: draft });
       toast("Sent as a new event", { detail: outcome(made) });
@@ -125,7 +126,7 @@ export function EditDialog({ event, text, onClose }) {
       <${Button} busy=${busy === "check"} disabled=${Boolean(fault)} onClick=${check}>Where would it go?<//>
       <${Button} type="submit" variant="primary" icon="replay" busy=${busy === "send"} disabled=${Boolean(fault)} title="Ctrl+Enter">Replay edited<//>`}>
     <p class="second">It becomes a new event, marked as made from this one, and goes only where the running rules send it.</p>
-    <textarea ref=${area} class="textarea edit-area" aria-label="Body of the new event" spellcheck="false" autocomplete="off" autocapitalize="off" wrap="off" rows="18" data-focus
+    <textarea ref=${area} class="textarea edit-area" aria-label="Body of the new event" spellcheck="false" autocomplete="off" autocapitalize="off" wrap="off" rows="18" data-focus="true"
       value=${draft} onInput=${(input) => edit(input.currentTarget.value)} onKeyDown=${onKeyDown}></textarea>
     <label class="field"><span class="field-label">Of the targets that the rules name, send to</span><${TargetSelect} value=${to} onChange=${setTo} all="all of them" /></label>
     ${plan && html`<${Plan} plan=${plan} />`}
@@ -151,7 +152,7 @@ export function TestDialog({ event, onClose }) {
       onClick=${() => download(made.data, "test.yaml", "text/yaml")}>Download<//>`}>
     <p class="second">An entry for <code>tests:</code> of the rules file. It holds the event without secrets and access tokens, and expects what became of it; <code>hookswitch test</code> and every reload run it.</p>
     <label class="field"><span class="field-label">Name</span>
-      <input class="input" data-focus value=${name} onInput=${(input) => setName(input.currentTarget.value)} onBlur=${() => setAsked(name.trim() || asked)} maxlength="200" /></label>
+      <input class="input" data-focus="true" value=${name} onInput=${(input) => setName(input.currentTarget.value)} onBlur=${() => setAsked(name.trim() || asked)} maxlength="200" /></label>
     ${missing
       ? html`<${Note} tone="warn">This instance cannot write tests over the API. On its machine: <code>hookswitch test --save ${event.id} --name "…"</code><//>`
       : made.error

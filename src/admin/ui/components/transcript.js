@@ -1,16 +1,21 @@
 // A conversation, as one reads it: who said what, and when.
 
-import { html } from "../lib/html.js";
-import { duration, fullTime, offset } from "../lib/format.js";
+import { html, useState } from "../lib/html.js";
+import { duration, fullTime, offset, plural } from "../lib/format.js";
+import { Button } from "./button.js";
 import { Icon } from "./icon.js";
 import { Time } from "./time.js";
 import { Empty } from "./notes.js";
+
+/** Turns that are shown at once, and how many more each time. */
+const TURNS_SHOWN = 300;
 
 const WHO = { agent: "Agent", user: "User" };
 
 /** @param {{talk: ReturnType<import("../lib/transcript.js").conversation>}} props */
 export function Transcript({ talk }) {
   const { turns, start, facts } = talk;
+  const [shown, setShown] = useState(TURNS_SHOWN);
   if (turns.length === 0 && facts.length === 0) {
     return html`<${Empty} title="No conversation in this event" icon="phone">Transcripts come with call_ended, call_analyzed and the events of chats.<//>`;
   }
@@ -18,7 +23,8 @@ export function Transcript({ talk }) {
     ${facts.length > 0 && html`<dl class="facts talk-facts">${facts.map(([label, value, form]) => html`<dt key=${label}>${label}</dt><dd>${written(value, form)}</dd>`)}</dl>`}
     ${turns.length === 0
       ? html`<p class="quiet">There is no transcript in this event.</p>`
-      : html`<ol class="turns">${turns.map((turn, index) => html`<${Turn} key=${index} turn=${turn} start=${start} first=${turns[index - 1]?.kind !== turn.kind} />`)}</ol>`}
+      : html`<ol class="turns">${turns.slice(0, shown).map((turn, index) => html`<${Turn} key=${index} turn=${turn} start=${start} first=${turns[index - 1]?.kind !== turn.kind} />`)}</ol>
+          ${turns.length > shown && html`<div><${Button} small onClick=${() => setShown(shown + TURNS_SHOWN)}>${plural(turns.length - shown, "more turn")}<//></div>`}`}
   </div>`;
 }
 

@@ -75,6 +75,11 @@ export class Feed {
     return !text && !rule && !until && (!state || state in EVENT_STATES) && typeof EventSource === "function";
   }
 
+  /** Whether what matches can stop matching: then the list is what the page says. */
+  get changes() {
+    return Boolean(this.filters.state) && !(this.filters.state in EVENT_STATES);
+  }
+
   /** Begins, or goes on after `stop`. */
   start() {
     this.stopped = false;
@@ -230,6 +235,7 @@ export class Feed {
     }
     batch(() => {
       this.error.value = undefined;
+      if (this.changes && !this.held && this.rows.peek().length <= PAGE) this.fresh = true;
       const joins = page.events.some((event) => this.ids.has(event.id)) || page.next === undefined;
       if (this.fresh || this.loading.peek() || !joins) this.restart(page);
       else {
@@ -243,7 +249,7 @@ export class Feed {
   restart(page) {
     this.fresh = false;
     // The stream may have been quicker than the page.
-    const newer = this.rows.peek().filter((row) => page.events.length > 0 && row.id > page.events[0].id && !page.events.some((event) => event.id === row.id));
+    const newer = this.changes ? [] : this.rows.peek().filter((row) => page.events.length > 0 && row.id > page.events[0].id && !page.events.some((event) => event.id === row.id));
     this.rows.value = [...newer, ...page.events];
     this.ids = new Set(this.rows.peek().map((row) => row.id));
     this.cut = false;

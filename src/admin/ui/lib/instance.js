@@ -19,8 +19,8 @@ export const targets = signal([]);
 /** Names of the rules. */
 export const rules = signal([]);
 
-/** Whether payloads are shown masked until a person asks. */
-export const masks = computed(() => status.value?.ui?.show_payloads === "masked");
+/** Whether payloads are shown masked until a person asks; nothing as long as that is not known. */
+export const masks = computed(() => (status.value ? status.value.ui?.show_payloads === "masked" : undefined));
 
 /** How often the instance was seen to have been restarted. */
 export const restarts = signal(0);

@@ -39,7 +39,7 @@ export function Call({ id }) {
   const go = (step) => {
     const next = Math.min(Math.max(selected + step, 0), line.events.length - 1);
     setSelected(next);
-    document.getElementById(`moment-${line.events[next]?.id}`)?.focus();
+    requestAnimationFrame(() => document.getElementById(`moment-${line.events[next]?.id}`)?.focus());
   };
   useKeys([
     { keys: ["j", "ArrowDown"], label: "Next event", run: () => go(1) },
@@ -57,7 +57,7 @@ export function Call({ id }) {
     </header>
     <div class="screen-body call">
       ${found.error && html`<${ErrorBox} error=${found.error} retry=${found.reload} />`}
-      ${!events
+      ${!events || masks.value === undefined
         ? !found.error && html`<${Loading} lines=${8} label="Loading the call" />`
         : events.length === 0
           ? html`<${Empty} title="No event of this call is here" icon="phone"><p>Either none has arrived, or they are older than the store keeps them.</p><a class="button" href="/">To the live events</a><//>`
@@ -96,7 +96,8 @@ function TimeLine({ line, selected, onSelect }) {
     const gap = before === undefined ? 0 : Date.parse(event.received_at) - before;
     if (gap >= GAP_MS) pieces.push(html`<li class="gap" key=${`gap-${event.id}`}><span>${duration(gap)}</span></li>`);
     const end = runEnd(line.events, index);
-    if (end - index >= FOLD_FROM && !unfolded.has(event.id)) {
+    const reached = selected >= index && selected < end;
+    if (end - index >= FOLD_FROM && !reached && !unfolded.has(event.id)) {
       const last = line.events[end - 1];
       pieces.push(html`<li class="moment is-fold" key=${`fold-${event.id}`}><span class="moment-at">${offset(Date.parse(event.received_at) - start)}</span><span class="moment-sign"></span>
         <button type="button" class="tree-more" onClick=${() => setUnfolded(new Set(unfolded).add(event.id))}>${plural(end - index, `${event.event} event`)} within ${duration(Date.parse(last.received_at) - Date.parse(event.received_at))}</button></li>`);

@@ -38,7 +38,8 @@ export function Event({ id }) {
   const event = useResource((signal) => get(at`/api/v1/events/${id}`, {}, { signal }), [id], {
     every: (seen) => (seen && isPending(seen) ? PENDING_MS : SETTLED_MS),
   });
-  if (!event.data) {
+  // Before it is known whether payloads are masked, none is asked for.
+  if (!event.data || masks.value === undefined) {
     return html`<div class="screen"><header class="screen-head"><${Back} /><h1>Event</h1></header>
       <div class="screen-body">${event.error ? html`<${Missing} error=${event.error} retry=${event.reload} />` : html`<${Loading} lines=${8} label="Loading the event" />`}</div></div>`;
   }

@@ -57,6 +57,11 @@ export function Live() {
   const held = paused || !top || index > 0;
   useEffect(() => feed.hold(held), [feed, held]);
 
+  useEffect(() => {
+    // Coming back, the keyboard is where it was.
+    if (feed.selected) focusRow(feed.selected);
+  }, []);
+
   const go = (step) => {
     if (rows.length === 0) return;
     const next = index < 0 ? 0 : Math.min(Math.max(index + step, 0), rows.length - 1);
@@ -281,7 +286,7 @@ function Foot({ feed }) {
 
 function Lagged({ feed }) {
   return html`<div class="live-note"><div class="note tone-warn" role="status"><${Icon} name="warn" />
-    <div class="note-text">${plural(feed.lagged.value, "event")} came faster than this page could follow. The newest are shown; nothing is lost, the list below has all.</div>
+    <div class="note-text">${plural(feed.lagged.value, "event")} came faster than this page could follow. The newest are shown. Nothing is lost: those in between are further down.</div>
     <${Button} small variant="ghost" icon="cross" label="Dismiss" onClick=${() => (feed.lagged.value = 0)} /></div></div>`;
 }
 
