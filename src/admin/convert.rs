@@ -1,7 +1,7 @@
 //! From the program's types to the forms on the wire.
 
 use crate::clock::Timestamp;
-use crate::config::{Level, Problems};
+use crate::config::Problems;
 use crate::dispatch::TargetStatus;
 use crate::name::Revision;
 use crate::store::{
@@ -21,10 +21,8 @@ pub(super) fn problems(problems: &Problems) -> Vec<wire::Problem> {
         .map(|problem| {
             let place = problems.place(problem);
             wire::Problem {
-                level: match problem.level {
-                    Level::Error => "error".to_owned(),
-                    Level::Warning => "warning".to_owned(),
-                },
+                code: problem.code.to_string(),
+                level: problem.level.as_str().to_owned(),
                 path: problem.path.clone(),
                 line: place.map(|(line, _)| line),
                 column: place.map(|(_, column)| column),

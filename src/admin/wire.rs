@@ -19,6 +19,8 @@ pub struct Revision {
 /// One problem of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
+    /// What kind of problem it is: `HS302`. `docs/lint.md` has a section for each.
+    pub code: String,
     /// `error` or `warning`.
     pub level: String,
     /// Where in the document: `targets.crm.url`.

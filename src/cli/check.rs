@@ -40,6 +40,7 @@ struct Report<'r> {
 
 #[derive(Debug, Serialize)]
 struct Finding<'r> {
+    code: String,
     level: &'static str,
     path: &'r str,
     line: Option<usize>,
@@ -100,10 +101,8 @@ pub(super) fn load(path: &Path) -> Result<Result<Snapshot, Problems>, Failure> {
 fn finding<'r>(problems: &'r Problems, problem: &'r Problem) -> Finding<'r> {
     let (line, column) = problems.place(problem).unzip();
     Finding {
-        level: match problem.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-        },
+        code: problem.code.to_string(),
+        level: problem.level.as_str(),
         path: &problem.path,
         line,
         column,

@@ -46,6 +46,7 @@ impl Run {
                 listen: self.listen,
                 admin: self.admin_listen,
                 data_dir: self.data_dir.filter(|folder| !folder.as_os_str().is_empty()),
+                notes: false,
             },
             environment: Arc::new(ProcessEnvironment),
             clock: Arc::new(System),

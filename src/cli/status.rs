@@ -90,7 +90,7 @@ pub(super) fn problem_line(problem: &wire::Problem) -> String {
     };
     let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
     let path = if problem.path.is_empty() { String::new() } else { format!("{}: ", problem.path) };
-    cell(format!("{place}{path}{}{hint}", problem.text)).0
+    cell(format!("{place}{} {path}{}{hint}", problem.code, problem.text)).0
 }
 
 fn wide(number: usize) -> u64 {

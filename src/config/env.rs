@@ -11,6 +11,7 @@ use std::fmt;
 
 use crate::secret::Secret;
 
+use super::Code;
 use super::document::{Kind, Node, Piece, Tree};
 use super::findings::Findings;
 use super::inputs::Files;
@@ -76,17 +77,22 @@ pub(super) fn fill(
 }
 
 fn report(node: Node<'_>, wrong: Wrong, findings: &mut Findings) {
-    findings.error_hint(node, wrong.text, wrong.hint);
+    findings.error_hint(wrong.code, node, wrong.text, wrong.hint);
 }
 
 /// What is wrong with a reference.
 struct Wrong {
+    code: Code,
     text: String,
     hint: Option<String>,
 }
 
 fn wrong(text: impl Into<String>) -> Wrong {
-    Wrong { text: text.into(), hint: None }
+    Wrong { code: Code::BadReference, text: text.into(), hint: None }
+}
+
+fn unset(text: String) -> Wrong {
+    Wrong { code: Code::VariableUnset, ..wrong(text) }
 }
 
 impl Wrong {
@@ -143,12 +149,12 @@ impl Filling<'_> {
                         Part::Reference(reference) => self.put(reference),
                     }),
                     (_, Otherwise::Refuse(why)) if why.is_empty() => {
-                        Err(wrong(format!("the variable {name} is not set, or empty")))
+                        Err(unset(format!("the variable {name} is not set, or empty")))
                     }
                     (_, Otherwise::Refuse(why)) => {
-                        Err(wrong(format!("the variable {name} is needed: {why}")))
+                        Err(unset(format!("the variable {name} is needed: {why}")))
                     }
-                    (None, Otherwise::Unset) => Err(wrong(format!("the variable {name} is not set"))
+                    (None, Otherwise::Unset) => Err(unset(format!("the variable {name} is not set"))
                         .hint(format!(
                             "set it, or give a default: ${{{name}:-…}}; `$${{` writes the two characters themselves"
                         ))),
@@ -156,7 +162,10 @@ impl Filling<'_> {
             }
             Reference::File(path) => {
                 self.names.insert(format!("file:{path}"));
-                let refused = |why| wrong(format!("the file {path} {why}"));
+                let refused = |why| Wrong {
+                    code: Code::BadSecretFile,
+                    ..wrong(format!("the file {path} {why}"))
+                };
                 let value = self.files.secret(path).map_err(refused)?;
                 self.insert(value, true)
             }

@@ -2,7 +2,7 @@
 
 use super::document::{Node, Span};
 use super::mask;
-use super::{Inputs, Level, Problem, Problems};
+use super::{Code, Inputs, Level, Problem, Problems};
 
 /// Most problems that are kept; a file with more is not the file that was meant.
 const KEPT_MAX: usize = 1_000;
@@ -12,66 +12,98 @@ const KEPT_MAX: usize = 1_000;
 pub(super) struct Findings {
     list: Vec<Problem>,
     dropped: usize,
+    /// Whether notes are looked for, too.
+    notes: bool,
     /// Whether the text is needed though nothing was found.
     keep_text: bool,
     clear: Vec<Span>,
 }
 
 impl Findings {
+    /// Nothing found yet.
+    pub(super) fn new(notes: bool) -> Self {
+        Self { notes, ..Self::default() }
+    }
+
     /// Something is wrong with `node`.
-    pub(super) fn error(&mut self, node: Node<'_>, text: impl Into<String>) {
-        self.error_hint(node, text, None);
+    pub(super) fn error(&mut self, code: Code, node: Node<'_>, text: impl Into<String>) {
+        self.error_hint(code, node, text, None);
     }
 
     /// Something is wrong with `node`, and this is what to do.
     pub(super) fn error_hint(
         &mut self,
+        code: Code,
         node: Node<'_>,
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.error_at(Some(node.mark()), node.path(), text, hint);
+        self.error_at(code, (Some(node.mark()), node.path()), text, hint);
     }
 
     /// Something is wrong with the key of `node`.
     pub(super) fn key_error(
         &mut self,
+        code: Code,
         node: Node<'_>,
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        self.error_at(Some(node.key_mark()), node.path(), text, hint);
+        self.error_at(code, (Some(node.key_mark()), node.path()), text, hint);
     }
 
     /// `node` is legal but unwise.
     pub(super) fn warn(
         &mut self,
+        code: Code,
         node: Node<'_>,
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        let (path, span) = (node.path(), Some(node.mark()));
-        let (text, hint) = (text.into(), hint.into());
-        self.push(Problem { level: Level::Warning, path, span, text, hint });
+        self.add((code, Level::Warning), (Some(node.mark()), node.path()), text, hint);
     }
 
-    /// Something is wrong at a place that has no node.
-    pub(super) fn error_at(
+    /// Something worth knowing about `node`. Nobody sees it but who [wants notes](Self::wants_notes).
+    pub(super) fn note(
         &mut self,
-        span: Option<Span>,
-        path: String,
+        code: Code,
+        node: Node<'_>,
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        let (text, hint) = (text.into(), hint.into());
-        self.push(Problem { level: Level::Error, path, span, text, hint });
+        if self.notes {
+            self.add((code, Level::Note), (Some(node.mark()), node.path()), text, hint);
+        }
     }
 
-    fn push(&mut self, problem: Problem) {
+    /// Whether notes are looked for: what it takes to find them is not worth it otherwise.
+    pub(super) fn wants_notes(&self) -> bool {
+        self.notes
+    }
+
+    /// Something is wrong at a place, which may have no node.
+    pub(super) fn error_at(
+        &mut self,
+        code: Code,
+        place: (Option<Span>, String),
+        text: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.add((code, Level::Error), place, text, hint);
+    }
+
+    fn add(
+        &mut self,
+        (code, level): (Code, Level),
+        (span, path): (Option<Span>, String),
+        text: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
         if self.is_full() {
             self.dropped += 1;
         } else {
-            self.list.push(problem);
+            let (text, hint) = (text.into(), hint.into());
+            self.list.push(Problem { code, level, path, span, text, hint });
         }
     }
 
@@ -100,8 +132,7 @@ impl Findings {
         self.list.sort_by_key(|problem| problem.span);
         if self.dropped > 0 {
             let text = format!("and {} more problems", self.dropped);
-            let path = String::new();
-            self.list.push(Problem { level: Level::Error, path, span: None, text, hint: None });
+            self.list.push(Problem::unplaced(Code::MoreProblems, text));
         }
         let shown = self.keep_text || !self.list.is_empty();
         let text = if shown { mask::masked(text, &mut self.clear) } else { String::new() };
@@ -110,7 +141,7 @@ impl Findings {
 }
 
 /// One problem without a place: the file cannot be read at all.
-pub(super) fn unplaced(file: &str, text: String, hint: Option<String>) -> Problems {
-    let problem = Problem { level: Level::Error, path: String::new(), span: None, text, hint };
+pub(super) fn unplaced(code: Code, file: &str, text: String, hint: Option<String>) -> Problems {
+    let problem = Problem { hint, ..Problem::unplaced(code, text) };
     Problems { file: file.to_owned(), list: vec![problem], ..Problems::default() }
 }

@@ -6,6 +6,7 @@
 //! stops at one.
 
 mod agree;
+mod code;
 mod document;
 mod env;
 mod findings;
@@ -45,6 +46,7 @@ use findings::Findings;
 use inputs::Files;
 use lower::Lowered;
 
+pub use code::Code;
 pub use env::{Environment, MapEnvironment, ProcessEnvironment};
 pub use inputs::{EVENT_MAX, Inputs};
 pub use problem::{Level, Problem, Problems, Style};
@@ -160,7 +162,7 @@ pub enum Dedupe {
     ByBody(Duration),
 }
 
-/// Settings from the command line that stand above the file.
+/// What the command line says about loading: settings that stand above the file, and whether notes are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--listen`.
@@ -169,6 +171,8 @@ pub struct Overrides {
     pub admin: Option<SocketAddr>,
     /// `--data-dir` or `HOOKSWITCH_DATA_DIR`.
     pub data_dir: Option<PathBuf>,
+    /// Whether notes are wanted beside warnings: `check --verbose`.
+    pub notes: bool,
 }
 
 /// Loads the file at `path`. On success the snapshot carries the warnings; its revision has number 0.
@@ -186,20 +190,23 @@ pub fn load(
             _ => "",
         };
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        findings::unplaced(&shown, format!("the configuration cannot be read: {error}"), hint)
+        let text = format!("the configuration cannot be read: {error}");
+        findings::unplaced(Code::Unreadable, &shown, text, hint)
     })?;
-    let refused = |text: String, hint: &str| {
-        let mut problems = findings::unplaced(&shown, text, Some(hint.to_owned()));
+    let refused = |code: Code, text: String, hint: &str| {
+        let mut problems = findings::unplaced(code, &shown, text, Some(hint.to_owned()));
         problems.inputs = Files::new(Path::new("")).inputs(&bytes);
         problems
     };
     if bytes.len() > FILE_MAX {
         let text = format!("the configuration is larger than {FILE_MAX} bytes");
-        return Err(refused(text, "this is probably not the file that was meant"));
+        let hint = "this is probably not the file that was meant";
+        return Err(refused(Code::TooLarge, text, hint));
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let at = error.valid_up_to();
-        refused(format!("the configuration is not UTF-8 text, at byte {at}"), "save it as UTF-8")
+        let text = format!("the configuration is not UTF-8 text, at byte {at}");
+        refused(Code::NotText, text, "save it as UTF-8")
     })?;
     load_text(text, path, environment, overrides)
 }
@@ -214,12 +221,12 @@ pub fn load_text(
     let shown = origin.display().to_string();
     let folder = origin.parent().unwrap_or(Path::new(""));
     let mut files = Files::new(folder);
-    let mut findings = Findings::default();
+    let mut findings = Findings::new(overrides.notes);
     // A byte order mark is no part of the document, and places are counted without it.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lowered = if text.len() > FILE_MAX {
         let text = format!("the configuration is larger than {FILE_MAX} bytes");
-        return Err(findings::unplaced(&shown, text, None));
+        return Err(findings::unplaced(Code::TooLarge, &shown, text, None));
     } else {
         lowered(body, folder, environment, overrides, (&mut files, &mut findings))
     };
@@ -263,7 +270,7 @@ fn lowered(
     {
         let hint = "put the value in quotes, or write it in a plainer way".to_owned();
         let text = "two YAML readers read this differently, so one of them reads something else than is meant";
-        findings.error_at(Some(span), String::new(), text, hint);
+        findings.error_at(Code::ReadDifferently, (Some(span), String::new()), text, hint);
     }
     let outside = env::fill(&mut tree, environment, files, findings);
     let root = tree.root()?;

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
+use super::Code;
 use super::document::{Kind, Scalar, Span, Step, Tree};
 use super::findings::Findings;
 use super::scalar::{self, Plain};
@@ -28,39 +29,33 @@ pub(super) const ALIASED_BYTES_MAX: usize = 4 << 20;
 /// Reads `text`. Without a tree there is at least one error in `findings`; with one there may be, too.
 pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Tree> {
     if let Some((at, c)) = text.char_indices().find(|(_, c)| is_control(*c)) {
-        findings.error_at(
-            Some((at, at + c.len_utf8())),
-            String::new(),
-            format!(
-                "the file holds the control character U+{:04X}: it is not a text",
-                u32::from(c)
-            ),
-            None,
+        let text = format!(
+            "the file holds the control character U+{:04X}: it is not a text",
+            u32::from(c)
         );
+        let place = (Some((at, at + c.len_utf8())), String::new());
+        findings.error_at(Code::NotText, place, text, None);
         return None;
     }
     if let Some(at) = crowded_line(text) {
         let hint = "write it on several lines, one value on each".to_owned();
         let text = format!("this line has more than {FLOW_MAX} of the signs `[`, `{{` and `,`");
-        findings.error_at(Some((at, at + 1)), String::new(), text, hint);
+        findings.error_at(Code::TooLarge, (Some((at, at + 1)), String::new()), text, hint);
         return None;
     }
     let mut pass = Pass::new(text, findings);
     let mut parser = Parser::new_from_str(text);
     let done = pass.run(&mut parser);
     let Pass { tree, .. } = pass;
-    if let Err(Stop { span, text, hint }) = done {
-        findings.error_at(Some(span), String::new(), text, hint);
+    if let Err(Stop { code, span, text, hint }) = done {
+        findings.error_at(code, (Some(span), String::new()), text, hint);
         return None;
     }
     if tree.root().is_none() {
-        findings.error_at(
-            None,
-            String::new(),
-            "the file is empty",
-            "`hookswitch demo` shows a complete one; docs/configuration.md explains every key"
-                .to_owned(),
-        );
+        let hint =
+            "`hookswitch demo` shows a complete one; docs/configuration.md explains every key";
+        let place = (None, String::new());
+        findings.error_at(Code::Empty, place, "the file is empty", hint.to_owned());
         return None;
     }
     Some(tree)
@@ -86,6 +81,7 @@ fn crowded_line(text: &str) -> Option<usize> {
 
 /// Why the pass cannot go on.
 struct Stop {
+    code: Code,
     span: Span,
     text: String,
     hint: Option<String>,
@@ -152,9 +148,12 @@ impl<'t, 'f> Pass<'t, 'f> {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(stop(span, "a second document begins here: the file is one").hint(
-                        "`---` may stand at the very beginning of the file only; take it out",
-                    ));
+                    return Err(stop(
+                        Code::Unsupported,
+                        span,
+                        "a second document begins here: the file is one",
+                    )
+                    .hint("`---` may stand at the very beginning of the file only; take it out"));
                 }
                 Ok(())
             }
@@ -205,17 +204,18 @@ impl<'t, 'f> Pass<'t, 'f> {
             fate = Fate::Refused;
             let hint = (!text.is_empty()).then(|| format!("put it in quotes: \"{text}\""));
             let text = "a key is a text, and YAML reads this one as something else";
-            self.findings.error_at(Some(span), path(&self.tree), text, hint);
+            self.findings.error_at(Code::KeyNotText, (Some(span), path(&self.tree)), text, hint);
         } else if plain && text == "<<" {
             fate = Fate::Refused;
             let hint = "`defaults` holds what every target shares; other maps are written out";
             let text = "merge keys are not supported";
-            self.findings.error_at(Some(span), path(&self.tree), text, hint.to_owned());
+            let place = (Some(span), path(&self.tree));
+            self.findings.error_at(Code::Unsupported, place, text, hint.to_owned());
         } else if !keys.seen.insert(text.into()) {
             fate = Fate::Refused;
             let hint = "a map has each key once; rename this one or take it out".to_owned();
             let text = format!("the key `{text}` occurs twice in this map");
-            self.findings.error_at(Some(span), path(&self.tree), text, hint);
+            self.findings.error_at(Code::DuplicateKey, (Some(span), path(&self.tree)), text, hint);
         }
         self.findings.clear(span);
         keys.next = Some((step, fate));
@@ -229,11 +229,15 @@ impl<'t, 'f> Pass<'t, 'f> {
         keys: Option<Keys>,
     ) -> Result<(), Stop> {
         if self.wants_key() {
-            return Err(stop(span, "a key is a text, not a list or map")
+            return Err(stop(Code::KeyNotText, span, "a key is a text, not a list or map")
                 .hint("a template such as {{ agent_id }} needs quotes around it"));
         }
         if self.open.len() >= DEPTH_MAX {
-            return Err(stop(span, format!("lists and maps nest deeper than {DEPTH_MAX} here")));
+            return Err(stop(
+                Code::TooLarge,
+                span,
+                format!("lists and maps nest deeper than {DEPTH_MAX} here"),
+            ));
         }
         let id = self.add(span, kind)?;
         self.open.push(Open { id, anchor, keys });
@@ -243,7 +247,11 @@ impl<'t, 'f> Pass<'t, 'f> {
     /// Adds a node where the next one belongs.
     fn add(&mut self, span: Span, kind: Kind) -> Result<u32, Stop> {
         if self.tree.len() >= NODES_MAX {
-            return Err(stop(span, format!("the file has more than {NODES_MAX} values")));
+            return Err(stop(
+                Code::TooLarge,
+                span,
+                format!("the file has more than {NODES_MAX} values"),
+            ));
         }
         let (parent, step, fate) = self.place();
         let id = self.tree.add(parent, step, span, kind);
@@ -270,10 +278,14 @@ impl<'t, 'f> Pass<'t, 'f> {
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Stop> {
         if self.wants_key() {
-            return Err(stop(span, "an alias cannot be a key"));
+            return Err(stop(Code::KeyNotText, span, "an alias cannot be a key"));
         }
         let Some(&named) = self.anchors.get(&anchor) else {
-            return Err(stop(span, "an alias cannot stand inside what it names"));
+            return Err(stop(
+                Code::Unsupported,
+                span,
+                "an alias cannot stand inside what it names",
+            ));
         };
         let (parent, step, fate) = self.place();
         let id = self.copy(named, (parent, step), span, self.open.len())?;
@@ -292,7 +304,7 @@ impl<'t, 'f> Pass<'t, 'f> {
     ) -> Result<u32, Stop> {
         self.aliased += 1;
         if self.aliased > ALIASED_MAX || depth > DEPTH_MAX {
-            return Err(stop(at, format!("aliases add more than {ALIASED_MAX} values or nest deeper than {DEPTH_MAX}"))
+            return Err(stop(Code::TooLarge, at, format!("aliases add more than {ALIASED_MAX} values or nest deeper than {DEPTH_MAX}"))
                 .hint("an alias may stand for a list that is needed twice, not for a structure that grows"));
         }
         if let Kind::Scalar(scalar) = self.tree.node(named).kind() {
@@ -302,7 +314,7 @@ impl<'t, 'f> Pass<'t, 'f> {
             self.aliased_bytes += name.len();
         }
         if self.aliased_bytes > ALIASED_BYTES_MAX {
-            return Err(stop(at, format!("aliases add more than {ALIASED_BYTES_MAX} bytes of text"))
+            return Err(stop(Code::TooLarge, at, format!("aliases add more than {ALIASED_BYTES_MAX} bytes of text"))
                 .hint("an alias may stand for a list that is needed twice, not for a structure that grows"));
         }
         let (_, span, kind) = self.tree.parts(named);
@@ -329,14 +341,14 @@ impl<'t, 'f> Pass<'t, 'f> {
             let text = format!("tags are not supported, and this value has the tag `{tag}`");
             let path =
                 self.open.last().map_or_else(String::new, |open| self.tree.node(open.id).path());
-            self.findings.error_at(Some(place), path, text, hint.to_owned());
+            self.findings.error_at(Code::Unsupported, (Some(place), path), text, hint.to_owned());
         }
     }
 
     fn syntax(&self, error: &ScanError) -> Stop {
         let at = self.offsets.byte(*error.marker());
         let info = error.info();
-        let stopped = stop((at, at), format!("this is not YAML: {info}"));
+        let stopped = stop(Code::NotYaml, (at, at), format!("this is not YAML: {info}"));
         if info.contains("tab") {
             stopped.hint("YAML is indented with spaces, never with tabs")
         } else if info.contains("anchor") {
@@ -344,7 +356,11 @@ impl<'t, 'f> Pass<'t, 'f> {
         } else if self.near(at).contains("${") {
             stopped.hint("within { } and [ ], a value with ${…} needs quotes: { url: \"${URL}\" }")
         } else if info.contains("recursion limit") {
-            stop((at, at), format!("lists and maps nest deeper than {DEPTH_MAX} here"))
+            stop(
+                Code::TooLarge,
+                (at, at),
+                format!("lists and maps nest deeper than {DEPTH_MAX} here"),
+            )
         } else {
             stopped.hint("look at the indentation, at quotes that do not end, and at values that begin with one of {[*&!%@`")
         }
@@ -361,8 +377,8 @@ impl Pass<'_, '_> {
     }
 }
 
-fn stop(span: Span, text: impl Into<String>) -> Stop {
-    Stop { span, text: text.into(), hint: None }
+fn stop(code: Code, span: Span, text: impl Into<String>) -> Stop {
+    Stop { code, span, text: text.into(), hint: None }
 }
 
 impl Stop {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level as Severity, Origin, Renderer, Snippet};
 
-use super::Inputs;
+use super::{Code, Inputs};
 
 /// Most problems that are shown with their lines; the others get one line each.
 const SHOWN_MAX: usize = 100;
@@ -18,11 +18,26 @@ pub enum Level {
     Error,
     /// It is legal but unwise.
     Warning,
+    /// It is worth knowing.
+    Note,
+}
+
+impl Level {
+    /// As it is written: `error`, `warning`, `note`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// One problem. No secret and nothing of a `${…}` value in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// What kind of problem it is.
+    pub code: Code,
     /// How bad it is.
     pub level: Level,
     /// Where in the document: `targets.crm.url`.
@@ -58,6 +73,11 @@ pub enum Style {
 }
 
 impl Problem {
+    /// One that has no place in the file.
+    pub fn unplaced(code: Code, text: String) -> Self {
+        Self { code, level: code.level(), path: String::new(), span: None, text, hint: None }
+    }
+
     /// What is wrong and where, without the text of the file: `targets.crm.url: …`.
     fn title(&self) -> String {
         if self.path.is_empty() {
@@ -97,17 +117,13 @@ impl Problems {
         Some((line, column))
     }
 
-    /// One line: `rules.yaml:3:5: error: …`.
+    /// One line: `rules.yaml:3:5: error[HS101]: …`.
     fn line(&self, problem: &Problem) -> String {
-        let level = match problem.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-        };
+        let Self { file, .. } = self;
+        let (level, code, title) = (problem.level.as_str(), problem.code, problem.title());
         match self.place(problem) {
-            Some((line, column)) => {
-                format!("{}:{line}:{column}: {level}: {}", self.file, problem.title())
-            }
-            None => format!("{}: {level}: {}", self.file, problem.title()),
+            Some((line, column)) => format!("{file}:{line}:{column}: {level}[{code}]: {title}"),
+            None => format!("{file}: {level}[{code}]: {title}"),
         }
     }
 
@@ -115,8 +131,9 @@ impl Problems {
         let severity = match problem.level {
             Level::Error => Severity::ERROR,
             Level::Warning => Severity::WARNING,
+            Level::Note => Severity::NOTE,
         };
-        let title = severity.primary_title(problem.title());
+        let title = severity.primary_title(problem.title()).id(problem.code.to_string());
         let group = if let Some((line, excerpt, span)) = self.excerpt(problem) {
             title.element(
                 Snippet::source(excerpt)

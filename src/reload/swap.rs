@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Inputs, Level, Problem, Problems, Snapshot};
+use crate::config::{self, Code, Inputs, Level, Problem, Problems, Snapshot};
 use crate::fault::{self, Plant};
 use crate::store::Bounds;
 use crate::telemetry::log::clean;
@@ -187,9 +187,11 @@ fn log_problem(problems: &Problems, problem: &Problem) {
         |(line, column)| format!("{}:{line}:{column}", problems.file),
     );
     let hint = problem.hint.as_deref().unwrap_or_default();
+    let code = problem.code.to_string();
     match problem.level {
         Level::Error => {
             error!(
+                code,
                 place,
                 path = clean(&problem.path),
                 hint = clean(hint),
@@ -197,8 +199,9 @@ fn log_problem(problems: &Problems, problem: &Problem) {
                 clean(&problem.text)
             );
         }
-        Level::Warning => {
+        Level::Warning | Level::Note => {
             warn!(
+                code,
                 place,
                 path = clean(&problem.path),
                 hint = clean(hint),
@@ -212,7 +215,7 @@ fn log_problem(problems: &Problems, problem: &Problem) {
 /// Loads the file, unless reading it would wait.
 fn read(parts: &Parts) -> Result<Snapshot, Problems> {
     match odd(&parts.path) {
-        Some(what) => Err(problem(&parts.path, what)),
+        Some(what) => Err(problem(Code::Unreadable, &parts.path, what)),
         None => trial::load(&parts.path, &*parts.environment, &parts.overrides),
     }
 }
@@ -233,13 +236,11 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// Reading the file at `path` came to a bug of ours.
 pub(super) fn panicked(path: &Path) -> Problems {
-    problem(path, PANICKED)
+    problem(Code::Internal, path, PANICKED)
 }
 
-fn problem(path: &Path, text: &str) -> Problems {
-    let text = text.to_owned();
-    let problem =
-        Problem { level: Level::Error, path: String::new(), span: None, text, hint: None };
+fn problem(code: Code, path: &Path, text: &str) -> Problems {
+    let problem = Problem::unplaced(code, text.to_owned());
     Problems { file: path.display().to_string(), list: vec![problem], ..Problems::default() }
 }
 

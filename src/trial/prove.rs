@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::{self, Environment, Level, Overrides, Place, Problem, Problems, Snapshot};
+use crate::config::{
+    self, Code, Environment, Level, Overrides, Place, Problem, Problems, Snapshot,
+};
 
 use super::{Difference, run};
 
@@ -44,11 +46,13 @@ pub(super) fn prove_until(mut snapshot: Snapshot, until: Instant) -> Result<Snap
     let before = problems.list.len();
     for (trial, differences) in failing().take(TOLD_MAX) {
         let text = format!("the test {:?} fails: {}", trial.name.as_str(), brief(differences));
-        problems.list.push(placed(&trial.place, level, text, "`hookswitch test` shows why"));
+        let hint = "`hookswitch test` shows why";
+        problems.list.push(placed(&trial.place, (Code::TestFails, level), text, hint));
     }
     if let Some((trial, _)) = failing().nth(TOLD_MAX) {
         let text = format!("and {} more tests fail", failing().count() - TOLD_MAX);
-        problems.list.push(placed(&trial.place, level, text, "`hookswitch test` shows all"));
+        let hint = "`hookswitch test` shows all";
+        problems.list.push(placed(&trial.place, (Code::TestFails, level), text, hint));
     }
     if let Some(first) = trials.get(verdicts.len()) {
         let left = trials.len() - verdicts.len();
@@ -58,7 +62,7 @@ pub(super) fn prove_until(mut snapshot: Snapshot, until: Instant) -> Result<Snap
             TIME_MAX.as_secs()
         );
         let hint = "fewer tests, or smaller events; `hookswitch test` runs them all";
-        problems.list.push(placed(&first.place, level, text, hint));
+        problems.list.push(placed(&first.place, (Code::TestsNotRun, level), text, hint));
     }
     if required && problems.list.len() > before {
         let problems = std::mem::take(problems);
@@ -78,9 +82,9 @@ fn sorted(mut problems: Problems) -> Problems {
     problems
 }
 
-fn placed(place: &Place, level: Level, text: String, hint: &str) -> Problem {
+fn placed(place: &Place, (code, level): (Code, Level), text: String, hint: &str) -> Problem {
     let (path, span) = (place.path.clone(), Some(place.span));
-    Problem { level, path, span, text, hint: Some(hint.to_owned()) }
+    Problem { code, level, path, span, text, hint: Some(hint.to_owned()) }
 }
 
 fn brief(differences: &[Difference]) -> String {

@@ -40,7 +40,7 @@ impl Program {
         let any = Some("127.0.0.1:0".parse().expect("an address"));
         let app = App::start(Options {
             config,
-            overrides: Overrides { listen: any, admin: any, data_dir: None },
+            overrides: Overrides { listen: any, admin: any, data_dir: None, notes: false },
             environment: Arc::new(MapEnvironment::default()),
             clock: Arc::new(System),
             store: Some(Arc::new(memory.clone())),

@@ -117,6 +117,7 @@ impl Stage {
                 listen: Some(free(listen).await?),
                 admin: Some(free(admin).await?),
                 data_dir: Some(folder.join("data")),
+                notes: false,
             },
             environment: Arc::new(MapEnvironment(variables)),
             clock: Arc::new(System),

@@ -1,5 +1,6 @@
 //! Conditions: what must hold for a rule to match.
 
+use crate::config::Code;
 use crate::config::document::Node;
 use crate::config::findings::Findings;
 use crate::config::near::did_you_mean;
@@ -67,7 +68,7 @@ fn each(
 ) -> Option<Vec<Matcher>> {
     let values = map.map()?;
     if values.len() == 0 {
-        findings.error(map, "there is nothing to test: the map is empty");
+        findings.error(Code::NothingInIt, map, "there is nothing to test: the map is empty");
         return None;
     }
     let tests: Vec<_> = values
@@ -88,12 +89,13 @@ fn list(node: Node<'_>, findings: &mut Findings) -> Option<Vec<Matcher>> {
 fn header(node: Node<'_>, findings: &mut Findings) -> Option<Field> {
     let name = node.key().to_ascii_lowercase();
     if name.is_empty() || !name.bytes().all(is_token) {
-        findings.key_error(node, "this is not the name of a header", None);
+        findings.key_error(Code::BadHeaderName, node, "this is not the name of a header", None);
         return None;
     }
     if !KEPT.contains(&name.as_str()) {
         let hint = format!("only {} are kept with an event", KEPT.join(", "));
-        findings.warn(node, "a replay cannot see this header, so this test fails then", hint);
+        let text = "a replay cannot see this header, so this test fails then";
+        findings.warn(Code::HeaderNotKept, node, text, hint);
     }
     Some(Field::Header(name))
 }
@@ -122,7 +124,7 @@ fn test(node: Node<'_>, field: Field, findings: &mut Findings) -> Option<Matcher
                 TestError::Empty => None,
             };
             let at = at.unwrap_or(node);
-            findings.error(at, without_values(at, &error));
+            findings.error(Code::BadTest, at, without_values(at, &error));
             None
         }
     }
@@ -174,6 +176,7 @@ fn advise_type(node: Node<'_>, field: &Field, operators: &[Operator], findings: 
     if never {
         let hint = "put the value in quotes: 1 is a number, \"1\" a text".to_owned();
         findings.warn(
+            Code::NeverEqual,
             node,
             "what is looked at here is always a text, and equals no other type",
             hint,
@@ -196,6 +199,7 @@ fn advise_event(node: Node<'_>, findings: &mut Findings) {
             let shown = name.scalar().map_or("", |scalar| &scalar.written);
             let text = format!("`{shown}` is not an event that Retell sends today");
             findings.warn(
+                Code::UnknownEvent,
                 name,
                 text,
                 hint.or_else(|| Some(format!("it sends {}", KNOWN.join(", ")))),

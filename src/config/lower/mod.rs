@@ -26,7 +26,7 @@ use super::findings::Findings;
 use super::inputs::Files;
 use super::shape::Fields;
 use super::shape::keys::FILE;
-use super::{Overrides, Settings, Source, Trial};
+use super::{Code, Overrides, Settings, Source, Trial};
 
 /// Everything of a snapshot that is made from the tree.
 pub(super) struct Lowered {
@@ -92,7 +92,7 @@ fn json_path(node: Node<'_>, text: &str, findings: &mut Findings) -> Option<Json
             // The hint repeats what was written, so it may not stand where that came from outside.
             let filled = node.scalar().is_some_and(Scalar::is_filled);
             let hint = error.hint().filter(|_| !filled);
-            findings.key_error(node, without_values(node, &error), hint);
+            findings.key_error(Code::BadPath, node, without_values(node, &error), hint);
             None
         }
     }

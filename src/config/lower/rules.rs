@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::Code;
 use crate::config::document::Node;
 use crate::config::findings::Findings;
 use crate::config::near::did_you_mean;
@@ -32,9 +33,11 @@ impl<'t> Names<'t> {
             if !self.0.contains(text.as_str()) {
                 let hint = self.unknown(&text);
                 let shown = item.scalar().map_or("", |scalar| &scalar.written);
-                findings.error_hint(item, format!("there is no target `{shown}`"), hint);
+                let text = format!("there is no target `{shown}`");
+                findings.error_hint(Code::UnknownTarget, item, text, hint);
             } else if names.iter().any(|name| name.as_str() == text) {
                 findings.warn(
+                    Code::NamedTwice,
                     item,
                     format!("`{text}` is named twice; it gets each event once"),
                     None,
@@ -115,13 +118,14 @@ fn name(
     let name = match RuleName::new(&text) {
         Ok(name) => name,
         Err(error) => {
-            findings.error(node, error.to_string());
+            findings.error(Code::BadName, node, error.to_string());
             return None;
         }
     };
     if let Some(first) = taken.get(&text) {
         let hint = "rules are told apart by their names in logs, metrics and `explain`".to_owned();
-        findings.error_hint(node, format!("rules[{first}] has this name already"), hint);
+        let text = format!("rules[{first}] has this name already");
+        findings.error_hint(Code::NameTaken, node, text, hint);
         return None;
     }
     taken.insert(text, at);
@@ -133,20 +137,23 @@ fn effect(fields: Fields<'_>, names: &Names<'_>, findings: &mut Findings) -> Opt
     let ignore = fields.get("ignore");
     match (targets, ignore) {
         (Some(_), Some(node)) => {
-            findings.key_error(node, "a rule has either `to` or `ignore: true`", None);
+            let text = "a rule has either `to` or `ignore: true`";
+            findings.key_error(Code::Contradiction, node, text, None);
             None
         }
         (Some(targets), None) => (!targets.is_empty()).then_some(Effect::Send(targets)),
         (None, Some(node)) if fields.own("ignore", read::flag) == Some(false) => {
             let hint = "write `to` with the targets, or `ignore: true`".to_owned();
-            findings.error_hint(node, "`ignore: false` leaves nothing for the rule to do", hint);
+            let text = "`ignore: false` leaves nothing for the rule to do";
+            findings.error_hint(Code::NothingToDo, node, text, hint);
             None
         }
         (None, Some(_)) => Some(Effect::Ignore),
         (None, None) => {
             let hint = "write `to: [name]`, or `ignore: true` for events that are wanted nowhere"
                 .to_owned();
-            findings.error_hint(fields.node(), "a rule needs `to` or `ignore: true`", hint);
+            let text = "a rule needs `to` or `ignore: true`";
+            findings.error_hint(Code::NothingToDo, fields.node(), text, hint);
             None
         }
     }
@@ -157,7 +164,7 @@ fn flow(fields: Fields<'_>, effect: Option<&Effect>, findings: &mut Findings) ->
     match (ignores, fields.own("stop", read::flag), fields.get("stop")) {
         (true, Some(false), Some(node)) => {
             let text = "`ignore` implies `stop`: later rules are not looked at";
-            findings.error_hint(node, text, "take `stop` out".to_owned());
+            findings.error_hint(Code::Contradiction, node, text, "take `stop` out".to_owned());
             Flow::Stop
         }
         (true, ..) | (false, Some(true), _) => Flow::Stop,

@@ -8,7 +8,7 @@ use crate::config::document::{Node, Scalar};
 use crate::config::findings::Findings;
 use crate::config::read;
 use crate::config::shape::Fields;
-use crate::config::{Overrides, Settings};
+use crate::config::{Code, Overrides, Settings};
 use crate::secret::Secret;
 
 /// Fewest characters of a token that is not easily guessed.
@@ -60,6 +60,7 @@ fn addresses(file: Fields<'_>, listen: SocketAddr, admin: SocketAddr, findings: 
         let at = file.get("admin").or(file.get("listen")).unwrap_or(file.node());
         let hint = "give the API a port of its own, such as 127.0.0.1:8081".to_owned();
         findings.error_hint(
+            Code::SameAddress,
             at,
             format!("`listen` and `admin` are the same address, {listen}"),
             hint,
@@ -74,7 +75,7 @@ fn end(file: Fields<'_>, findings: &mut Findings) -> (Duration, Duration) {
     if let Some(node) = file.get("drain_delay").filter(|_| delay >= whole && !delay.is_zero()) {
         let text = "`drain_delay` leaves nothing of `shutdown_timeout` for what is under way";
         let hint = format!("let `shutdown_timeout` be longer, such as {}s", delay.as_secs() + 15);
-        findings.warn(node, text.to_owned(), hint);
+        findings.warn(Code::LongDrain, node, text, hint);
     }
     (delay, whole)
 }
@@ -88,10 +89,11 @@ fn token(file: Fields<'_>, findings: &mut Findings) -> Option<Secret> {
         let text = format!(
             "the token has more than {TOKEN_MAX} characters, or one that is not visible ASCII"
         );
-        findings.error_hint(node, text, hint);
+        findings.error_hint(Code::BadToken, node, text, hint);
     } else if text.len() < TOKEN_GOOD {
         let hint = "`openssl rand -hex 32` prints a good one".to_owned();
         findings.warn(
+            Code::ShortToken,
             node,
             format!("a token of fewer than {TOKEN_GOOD} characters can be guessed"),
             hint,
@@ -109,7 +111,7 @@ fn off_loopback(file: Fields<'_>, findings: &mut Findings) {
         "set `admin_token: ${HOOKSWITCH_ADMIN_TOKEN}`, or keep `admin` on 127.0.0.1"
     };
     let text = "the API is reachable from other machines here, so it needs `admin_token`";
-    findings.error_hint(at, text, hint.to_owned());
+    findings.error_hint(Code::ApiUnprotected, at, text, hint.to_owned());
 }
 
 /// Host names in lower case, without ports.
@@ -126,7 +128,7 @@ fn hosts(file: Fields<'_>, findings: &mut Findings) -> Vec<String> {
         } else {
             let hint =
                 "write the name alone: hookswitch.internal, without http:// and port".to_owned();
-            findings.error_hint(node, "this is not a host name", hint);
+            findings.error_hint(Code::BadHost, node, "this is not a host name", hint);
         }
     }
     hosts

@@ -7,7 +7,7 @@ use crate::config::document::Node;
 use crate::config::findings::Findings;
 use crate::config::shape::Fields;
 use crate::config::shape::keys::{CHECK, SOURCE};
-use crate::config::{Dedupe, Source, read, units};
+use crate::config::{Code, Dedupe, Source, read, units};
 use crate::name::SourceName;
 use crate::secret::Secret;
 use crate::signature::{Check, RetellCheck};
@@ -28,7 +28,8 @@ pub(super) fn sources(
     let Some(nodes) = file.get("sources").and_then(Node::map) else { return Vec::new() };
     if nodes.len() == 0 {
         let node = file.get("sources").unwrap_or(file.node());
-        findings.error_hint(node, "there is no source, so nothing can arrive", EXAMPLE.to_owned());
+        let text = "there is no source, so nothing can arrive";
+        findings.error_hint(Code::NoSource, node, text, EXAMPLE.to_owned());
     }
     let mut paths = BTreeMap::new();
     let mut sources = Vec::new();
@@ -37,7 +38,8 @@ pub(super) fn sources(
         let name = match SourceName::new(node.key()) {
             Ok(name) => Some(name),
             Err(error) => {
-                findings.key_error(node, format!("not the name of a source: {error}"), None);
+                let text = format!("not the name of a source: {error}");
+                findings.key_error(Code::BadName, node, text, None);
                 None
             }
         };
@@ -49,6 +51,7 @@ pub(super) fn sources(
             let at = fields.get("max_body").unwrap_or(node);
             let hint = "raise `limits.body_memory`, or lower `max_body`".to_owned();
             findings.error_hint(
+                Code::BodyNeverFits,
                 at,
                 format!("a body of this size never fits into `limits.body_memory`, {memory}"),
                 hint,
@@ -79,19 +82,30 @@ fn path<'t>(
         // The text as it is written: what a variable stands for is not repeated.
         let written = node.scalar().map_or("", |scalar| &scalar.written);
         let hint = if written.is_empty() || !plain { "webhook" } else { written };
-        findings.error_hint(node, "a path begins with `/`", format!("write /{hint}"));
+        findings.error_hint(
+            Code::BadSourcePath,
+            node,
+            "a path begins with `/`",
+            format!("write /{hint}"),
+        );
     } else if !plain || path.len() > PATH_MAX {
         let text =
             format!("a path is at most {PATH_MAX} visible ASCII characters, without ? and #");
         findings.error_hint(
+            Code::BadSourcePath,
             node,
             text,
             "other characters are percent-encoded; a query is for `query:` in a rule".to_owned(),
         );
     } else if RESERVED.contains(&path.as_str()) {
-        findings.error(node, "the listener answers this path itself, for health checks");
+        let text = "the listener answers this path itself, for health checks";
+        findings.error(Code::BadSourcePath, node, text);
     } else if let Some(other) = taken.insert(path.clone(), fields.node().key()) {
-        findings.error(node, format!("the source `{other}` has this path already"));
+        findings.error(
+            Code::NameTaken,
+            node,
+            format!("the source `{other}` has this path already"),
+        );
     } else {
         return Some(path);
     }
@@ -114,15 +128,15 @@ fn check(fields: Fields<'_>, findings: &mut Findings) -> Option<Check> {
         let Some(text) = read::node_text(key) else { continue };
         if text.is_empty() {
             let hint = "it is the API key with the webhook badge in Retell's dashboard; `verify: none` must be written out";
-            findings.error_hint(key, "the key is empty", hint.to_owned());
+            findings.error_hint(Code::BadKey, key, "the key is empty", hint.to_owned());
         } else if text.trim() != text {
-            findings.error(key, "the key begins or ends with white space");
+            findings.error(Code::BadKey, key, "the key begins or ends with white space");
         } else {
             keys.push(Secret::new(text));
         }
     }
     if keys.len() > KEYS_MAX {
-        findings.error(keys_node, format!("a source has at most {KEYS_MAX} keys"));
+        findings.error(Code::TooMany, keys_node, format!("a source has at most {KEYS_MAX} keys"));
     }
     RetellCheck::new(keys, verify.value("tolerance", read::duration)).ok().map(Check::Retell)
 }

@@ -14,7 +14,7 @@ use crate::config::scalar::Plain;
 use crate::config::shape::Fields;
 use crate::config::shape::keys::{EXPECT, SENDS, TRIAL};
 use crate::config::trial::TRIALS_MAX;
-use crate::config::{Change, Expect, ExpectedRequest, Fate, Place, Trial, read};
+use crate::config::{Change, Code, Expect, ExpectedRequest, Fate, Place, Trial, read};
 use crate::name::{RuleName, SourceName, TargetName, TestName};
 use crate::secret::Secret;
 
@@ -43,7 +43,7 @@ pub(super) fn trials(
     let Some(list) = node.list() else { return Vec::new() };
     if list.len() > TRIALS_MAX {
         let text = format!("there are {} tests, at most {TRIALS_MAX} can be", list.len());
-        findings.error(node, text);
+        findings.error(Code::TooMany, node, text);
         return Vec::new();
     }
     let rules = file.get("rules").and_then(Node::list).into_iter().flatten();
@@ -95,11 +95,17 @@ fn name(
 ) -> Option<TestName> {
     let node = fields.get("name")?;
     let text = read::node_text(node)?;
-    let name =
-        TestName::new(&text).map_err(|error| findings.error(node, error.to_string())).ok()?;
+    let name = TestName::new(&text)
+        .map_err(|error| findings.error(Code::BadName, node, error.to_string()))
+        .ok()?;
     if let Some(first) = taken.insert(text, at) {
         let hint = "tests are told apart by their names".to_owned();
-        findings.error_hint(node, format!("tests[{first}] has this name already"), hint);
+        findings.error_hint(
+            Code::NameTaken,
+            node,
+            format!("tests[{first}] has this name already"),
+            hint,
+        );
         return None;
     }
     Some(name)
@@ -145,6 +151,7 @@ fn change(fields: Fields<'_>, findings: &mut Findings) -> Vec<Change> {
             Some(_) => {
                 let hint = "write one path for each place: `$.items[0].price`".to_owned();
                 findings.key_error(
+                    Code::BadPath,
                     node,
                     "a value is put at one place, and this path can name several",
                     hint,
@@ -167,7 +174,12 @@ fn source(fields: Fields<'_>, known: &Known<'_>, findings: &mut Findings) -> Opt
         let shown = node.scalar().map_or("", |scalar| &scalar.written);
         let hint = did_you_mean(&text, known.sources.iter().copied())
             .unwrap_or_else(|| format!("the sources are {}", known.sources.join(", ")));
-        findings.error_hint(node, format!("there is no source `{shown}`"), hint);
+        findings.error_hint(
+            Code::UnknownSource,
+            node,
+            format!("there is no source `{shown}`"),
+            hint,
+        );
         return None;
     }
     SourceName::new(&text).ok()
@@ -179,7 +191,7 @@ fn headers<'t>(fields: Fields<'t>, findings: &mut Findings) -> Vec<(String, Node
     for node in fields.get("headers").and_then(Node::map).into_iter().flatten() {
         let name = node.key().to_ascii_lowercase();
         if name.is_empty() || !name.bytes().all(is_token) {
-            findings.key_error(node, "this is not the name of a header", None);
+            findings.key_error(Code::BadHeaderName, node, "this is not the name of a header", None);
         } else {
             headers.push((name, node));
         }
@@ -204,7 +216,12 @@ fn fate(fields: Fields<'_>, findings: &mut Findings) -> Option<Fate> {
         let Some(node) = fields.get(key) else { continue };
         if fields.own(key, read::flag) == Some(false) {
             let hint = "write `to` with the targets that get it".to_owned();
-            findings.error_hint(node, format!("`{key}: false` says too little"), hint);
+            findings.error_hint(
+                Code::NothingToDo,
+                node,
+                format!("`{key}: false` says too little"),
+                hint,
+            );
         }
         let others = ["to", "sends", "rules", "unrouted", "ignored"];
         // An ignored event is matched by the rule that ignores it.
@@ -214,7 +231,12 @@ fn fate(fields: Fields<'_>, findings: &mut Findings) -> Option<Fate> {
                 && fields.get(other).is_some()
         });
         if let Some(other) = other {
-            findings.key_error(node, format!("`{key}` and `{other}` exclude each other"), None);
+            findings.key_error(
+                Code::Contradiction,
+                node,
+                format!("`{key}` and `{other}` exclude each other"),
+                None,
+            );
         }
         found = Some(fate);
     }
@@ -232,7 +254,12 @@ fn rules(node: Node<'_>, known: &Known<'_>, findings: &mut Findings) -> Vec<Rule
             let shown = item.scalar().map_or("", |scalar| &scalar.written);
             let near = known.rules.iter().take(RULES_COMPARED).map(String::as_str);
             let hint = if findings.is_full() { None } else { did_you_mean(&text, near) };
-            findings.error_hint(item, format!("there is no rule `{shown}`"), hint);
+            findings.error_hint(
+                Code::UnknownRule,
+                item,
+                format!("there is no rule `{shown}`"),
+                hint,
+            );
         }
     }
     names
@@ -241,7 +268,12 @@ fn rules(node: Node<'_>, known: &Known<'_>, findings: &mut Findings) -> Vec<Rule
 fn sent(node: Node<'_>, known: &Known<'_>, findings: &mut Findings) -> Option<ExpectedRequest> {
     if !known.targets.has(node.key()) {
         let hint = known.targets.unknown(node.key());
-        findings.key_error(node, format!("there is no target `{}`", node.key()), hint);
+        findings.key_error(
+            Code::UnknownTarget,
+            node,
+            format!("there is no target `{}`", node.key()),
+            hint,
+        );
         return None;
     }
     let fields = Fields::new(node, &SENDS);

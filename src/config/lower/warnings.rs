@@ -10,7 +10,7 @@ use crate::config::document::Node;
 use crate::config::findings::Findings;
 use crate::config::shape::Fields;
 use crate::config::shape::keys::{CHECK, SOURCE};
-use crate::config::{Dedupe, Settings, Source, read, units};
+use crate::config::{Code, Dedupe, Settings, Source, read, units};
 use crate::name::TargetName;
 use crate::rule::{Effect, Flow, Rule};
 use crate::signature::Check;
@@ -49,7 +49,7 @@ fn warn_source(fields: Fields<'_>, source: &Source, settings: &Settings, finding
             let hint = "verify: { retell: [\"${RETELL_API_KEY}\"] }".to_owned();
             let text =
                 "anyone who reaches the listener can send events here: no signature is checked";
-            findings.warn(verify, text, hint);
+            findings.warn(Code::Unsigned, verify, text, hint);
         }
         return;
     }
@@ -59,6 +59,7 @@ fn warn_source(fields: Fields<'_>, source: &Source, settings: &Settings, finding
         let text =
             format!("a captured request is accepted for {}", units::show_duration(tolerance));
         findings.warn(
+            Code::LongTolerance,
             at,
             text,
             "mend the clock instead; 5m is what Retell's own library takes".to_owned(),
@@ -70,7 +71,7 @@ fn warn_source(fields: Fields<'_>, source: &Source, settings: &Settings, finding
         let at = fields.get("dedupe").unwrap_or(verify);
         let hint = format!("dedupe: {{ window: {} }}", units::show_duration(tolerance * 2));
         let text = "a repeat is forgotten before its signature is too old, so a captured request could be delivered twice";
-        findings.warn(at, text, hint);
+        findings.warn(Code::ShortDedupe, at, text, hint);
     }
 }
 
@@ -83,7 +84,7 @@ fn warn_targets(parts: &Parts<'_, '_>, fallback: &[TargetName], findings: &mut F
     for node in parts.file.get("targets").and_then(Node::map).into_iter().flatten() {
         if !used.contains(node.key()) {
             let text = format!("no rule sends anything to `{}`", node.key());
-            findings.warn(node, text, None);
+            findings.warn(Code::UnusedTarget, node, text, None);
         }
         if let Some(url) = node.get("url") {
             warn_plain_http(url, findings);
@@ -98,7 +99,7 @@ fn warn_plain_http(node: Node<'_>, findings: &mut Findings) {
     let Ok(url) = Url::parse(text.split(['?', '#']).next().unwrap_or_default()) else { return };
     if url.scheme() == "http" && url.host().is_some_and(|host| is_public(&host)) {
         let text = "events and headers go to this host unencrypted";
-        findings.warn(node, text, "use https://".to_owned());
+        findings.warn(Code::PlainHttp, node, text, "use https://".to_owned());
     }
 }
 
@@ -145,7 +146,15 @@ fn warn_rules(parts: &Parts<'_, '_>, findings: &mut Findings) {
         let hint =
             "name targets in `fallback`, end with a rule without `when`, or write `fallback: []`"
                 .to_owned();
-        findings.warn(at, text, hint);
+        findings.warn(Code::NoFallback, at, text, hint);
+    }
+    if findings.wants_notes() {
+        let nodes = list.and_then(Node::list).into_iter().flatten();
+        for node in nodes.filter_map(|node| node.get("enabled")) {
+            if node.scalar().and_then(read::flag) == Some(false) {
+                findings.note(Code::SwitchedOff, node, "this rule is not looked at", None);
+            }
+        }
     }
     let stops = |rule: &Rule| catches_all(rule) && rule.flow == Flow::Stop;
     if let Some(last) = parts.rules.iter().position(stops)
@@ -153,6 +162,6 @@ fn warn_rules(parts: &Parts<'_, '_>, findings: &mut Findings) {
     {
         let text =
             format!("this rule is never looked at: rules[{last}] matches every event and stops");
-        findings.warn(next, text, "move that rule to the end".to_owned());
+        findings.warn(Code::Hidden, next, text, "move that rule to the end".to_owned());
     }
 }

@@ -4,7 +4,7 @@ use crate::config::document::{Kind, Node, Scalar};
 use crate::config::findings::Findings;
 use crate::config::near::{did_you_mean, nearest};
 use crate::config::scalar::Plain;
-use crate::config::{read, units};
+use crate::config::{Code, read, units};
 use crate::delivery::Rate;
 
 use super::{Either, Key, Object, Shape, Variants};
@@ -26,7 +26,7 @@ pub(in crate::config) fn check(node: Node<'_>, shape: &'static Shape, findings: 
         },
         Shape::List(of, min) => match node.list() {
             Some(items) if items.len() < *min => {
-                findings.error(node, "the list is empty");
+                findings.error(Code::NothingInIt, node, "the list is empty");
             }
             Some(items) => items.for_each(|item| check(item, of, findings)),
             None => wrong(node, shape, findings),
@@ -54,9 +54,12 @@ fn check_object(node: Node<'_>, object: &'static Object, findings: &mut Findings
     missing(node, object, findings);
     let names = |joint| list_of(object.keys.iter().map(|key| key.name), joint);
     if count > object.keys_max || count < object.keys_min && object.keys_max == 1 {
-        findings.error(node, format!("{} has exactly one of {}", object.what, names("and")));
+        let code = if count == 0 { Code::MissingKey } else { Code::Contradiction };
+        let text = format!("{} has exactly one of {}", object.what, names("and"));
+        findings.error(code, node, text);
     } else if count < object.keys_min {
-        findings.error(node, format!("{} needs at least one of {}", object.what, names("or")));
+        let text = format!("{} needs at least one of {}", object.what, names("or"));
+        findings.error(Code::MissingKey, node, text);
     }
 }
 
@@ -64,7 +67,8 @@ fn check_key(value: Node<'_>, key: &'static Key, findings: &mut Findings) {
     let absent = value.scalar().is_some_and(|scalar| scalar.is_absent() && !scalar.is_filled());
     if absent && !matches!(key.shape, Shape::SecretOrNone) {
         let hint = "write a value, or take the key out".to_owned();
-        findings.key_error(value, format!("`{}` has no value", key.name), hint);
+        let text = format!("`{}` has no value", key.name);
+        findings.key_error(Code::NoValue, value, text, hint);
     } else {
         check(value, &key.shape, findings);
     }
@@ -73,20 +77,22 @@ fn check_key(value: Node<'_>, key: &'static Key, findings: &mut Findings) {
 fn missing(node: Node<'_>, object: &'static Object, findings: &mut Findings) {
     for key in object.keys.iter().filter(|key| key.required && node.get(key.name).is_none()) {
         let text = format!("{} needs the key `{}`", object.what, key.name);
-        findings.error_hint(node, text, format!("{}: {}", key.name, key.about));
+        let hint = format!("{}: {}", key.name, key.about);
+        findings.error_hint(Code::MissingKey, node, text, hint);
     }
 }
 
 fn unknown(value: Node<'_>, object: &'static Object, findings: &mut Findings) {
     let name = shortened(value.key());
     if findings.is_full() {
-        return findings.key_error(value, name, None);
+        return findings.key_error(Code::UnknownKey, value, name, None);
     }
     let names = object.keys.iter().map(|key| key.name);
     let known = format!("{} has the keys {}", object.what, list_of(names.clone(), "and"));
     let hint = did_you_mean(value.key(), names)
         .map_or_else(|| known.clone(), |meant| format!("{meant} {known}"));
-    findings.key_error(value, format!("`{name}` is not a key of {}", object.what), hint);
+    let text = format!("`{name}` is not a key of {}", object.what);
+    findings.key_error(Code::UnknownKey, value, text, hint);
 }
 
 fn check_variants(node: Node<'_>, variants: &'static Variants, findings: &mut Findings) {
@@ -109,7 +115,8 @@ fn check_variants(node: Node<'_>, variants: &'static Variants, findings: &mut Fi
     if tag.is_none() {
         let words = list_of(variants.of.iter().map(|(name, _)| *name), "or");
         let text = format!("{} needs the key `{}`", variants.what, variants.tag);
-        findings.error_hint(node, text, format!("write `{}:` with one of {words}", variants.tag));
+        let hint = format!("write `{}:` with one of {words}", variants.tag);
+        findings.error_hint(Code::MissingKey, node, text, hint);
     }
     for value in values {
         let key = variants.of.iter().find_map(|(_, object)| object.key(value.key()));
@@ -136,7 +143,7 @@ fn elsewhere(
     let kinds: Vec<_> = others.iter().map(|name| format!("{}: {name}", variants.tag)).collect();
     let kinds = list_of(kinds.iter().map(String::as_str), "and");
     let text = format!("`{}` is not a key of {}", value.key(), object.what);
-    findings.key_error(value, text, format!("it belongs to {kinds}"));
+    findings.key_error(Code::UnknownKey, value, text, format!("it belongs to {kinds}"));
 }
 
 fn check_either(node: Node<'_>, either: &'static Either, findings: &mut Findings) {
@@ -146,10 +153,11 @@ fn check_either(node: Node<'_>, either: &'static Either, findings: &mut Findings
         Kind::Map(_) => &either.map,
         Kind::Broken => return,
     };
-    match shape {
-        Some(shape) => check(node, shape, findings),
-        None => findings.error(node, format!("expected {}, found {}", either.what, kind(node))),
+    if let Some(shape) = shape {
+        return check(node, shape, findings);
     }
+    let text = format!("expected {}, found {}", either.what, kind(node));
+    findings.error(Code::WrongValue, node, text);
 }
 
 /// Any YAML: everything in it may be shown, and nothing in it may come from a file.
@@ -190,7 +198,7 @@ fn refuse_file(node: Node<'_>, scalar: &Scalar, findings: &mut Findings) {
         let hint = "it may stand in keys for `verify` and `sign`, in `admin_token`, in headers and in a `url`; \
                     elsewhere use ${VAR}";
         let text = "`${file:…}` is for secrets, and what stands here is shown";
-        findings.error_hint(node, text, hint.to_owned());
+        findings.error_hint(Code::SecretShown, node, text, hint.to_owned());
     }
 }
 
@@ -228,7 +236,8 @@ fn fits(scalar: &Scalar, shape: &Shape) -> bool {
 fn wrong(node: Node<'_>, shape: &'static Shape, findings: &mut Findings) {
     let found = found(node, shape);
     let hint = node.scalar().and_then(|scalar| hint(scalar, shape));
-    findings.error_hint(node, format!("expected {}, found {found}", expected(shape)), hint);
+    let text = format!("expected {}, found {found}", expected(shape));
+    findings.error_hint(Code::WrongValue, node, text, hint);
 }
 
 /// What may stand there, in words.

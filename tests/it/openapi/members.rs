@@ -23,6 +23,7 @@ fn some(value: &str) -> Option<String> {
 
 fn problem() -> wire::Problem {
     wire::Problem {
+        code: "HS104".to_owned(),
         level: text("error"),
         path: text("rules[0]"),
         line: Some(1),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hyper::header::HeaderName;
 
+use crate::config::Code;
 use crate::config::document::{Node, Piece, Scalar};
 use crate::config::findings::Findings;
 use crate::config::shape::Fields;
@@ -43,18 +44,18 @@ pub(super) fn headers(fields: Fields<'_>, findings: &mut Findings) -> Vec<Header
     if nodes.len() > HEADERS_MAX
         && let Some(node) = fields.get("headers")
     {
-        findings.error(node, format!("a target has at most {HEADERS_MAX} headers"));
+        findings.error(Code::TooMany, node, format!("a target has at most {HEADERS_MAX} headers"));
     }
     let mut seen = BTreeMap::new();
     let mut headers = Vec::new();
     for node in nodes {
         let name = node.key().to_ascii_lowercase();
         if let Some((text, hint)) = refusal(&name) {
-            findings.key_error(node, text, hint.map(str::to_owned));
+            findings.key_error(Code::BadHeader, node, text, hint.map(str::to_owned));
         } else if let Some(other) = seen.insert(name.clone(), node.key()) {
             let text =
                 format!("this header is set twice: `{other}` is the same, whatever the case");
-            findings.key_error(node, text, None);
+            findings.key_error(Code::BadHeader, node, text, None);
         } else if let Some(scalar) = node.scalar()
             && line(node, scalar, findings)
             && let Some(value) = templates::text(node, (Autoescape::None, Shown::No), findings)
@@ -98,9 +99,10 @@ fn line(node: Node<'_>, scalar: &Scalar, findings: &mut Findings) -> bool {
             .any(|piece| matches!(piece, Piece::Inserted { value, .. } if odd(value.expose())))
     });
     if inserted {
-        findings.error(node, "what is put in here holds a line break or another control character");
+        let text = "what is put in here holds a line break or another control character";
+        findings.error(Code::BadHeader, node, text);
     } else if odd(&scalar.written) {
-        findings.error(node, "the value of a header is one line");
+        findings.error(Code::BadHeader, node, "the value of a header is one line");
     }
     !inserted && !odd(&scalar.written)
 }

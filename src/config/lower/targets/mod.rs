@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::config::Code;
 use crate::config::document::{Kind as NodeKind, Node};
 use crate::config::findings::Findings;
 use crate::config::inputs::Files;
@@ -68,7 +69,7 @@ impl Lowering<'_, '_> {
             Ok(name) => Some(name),
             Err(error) => {
                 let text = format!("not the name of a target: {error}");
-                self.findings.key_error(node, text, None);
+                self.findings.key_error(Code::BadName, node, text, None);
                 None
             }
         };
@@ -127,7 +128,7 @@ impl Lowering<'_, '_> {
         let blocks = fields.get("blocks").and_then(|node| {
             if node.list().is_some_and(|list| list.len() > BLOCKS_MAX) {
                 let text = format!("Slack takes at most {BLOCKS_MAX} blocks");
-                self.findings.error(node, text);
+                self.findings.error(Code::TooMany, node, text);
             }
             body(node, Autoescape::Slack, self.findings).map(Blocks)
         });
@@ -139,14 +140,14 @@ impl Lowering<'_, '_> {
         let scalar = node.scalar()?;
         let text = read::text(scalar)?;
         if text.is_empty() {
-            self.findings.error(node, "the address is empty");
+            self.findings.error(Code::BadAddress, node, "the address is empty");
             return None;
         }
         match UrlTemplate::new(&read::source(scalar)) {
             Ok(url) if is_never_dialled(url.origin()) => {
                 let hint = "clouds give their credentials away there, so every attempt would fail; use another address".to_owned();
                 let text = "this host is a link-local address (169.254.0.0/16 or fe80::/10), which is never dialled";
-                self.findings.error_hint(node, text, hint);
+                self.findings.error_hint(Code::BadAddress, node, text, hint);
                 None
             }
             Ok(url) => Some(url),
@@ -155,7 +156,7 @@ impl Lowering<'_, '_> {
                 None
             }
             Err(error) => {
-                self.findings.error(node, error.to_string());
+                self.findings.error(Code::BadAddress, node, error.to_string());
                 None
             }
         }
@@ -170,7 +171,7 @@ impl Lowering<'_, '_> {
             (Some(_), Some(redact)) => {
                 let hint = "leave what is to be hidden out of `body`".to_owned();
                 let text = "`redact` has no effect beside `body`, which sends only what it names";
-                self.findings.key_error(redact, text, hint);
+                self.findings.key_error(Code::Contradiction, redact, text, hint);
                 None
             }
             (Some(node), None) => body(node, Autoescape::None, self.findings).map(Body::Template),
@@ -178,7 +179,7 @@ impl Lowering<'_, '_> {
                 let paths = node.list()?.filter_map(|item| {
                     let text = read::node_text(item)?;
                     if text.trim() == "$" {
-                        self.findings.error(item, "this path names the whole body");
+                        self.findings.error(Code::BadPath, item, "this path names the whole body");
                         return None;
                     }
                     json_path(item, &text, self.findings)
@@ -194,7 +195,7 @@ impl Lowering<'_, '_> {
         let node = sign.get("retell").or(sign.get("standard"))?;
         let key = node.scalar()?.text().into_owned();
         if key.is_empty() {
-            self.findings.error(node, "the key is empty");
+            self.findings.error(Code::BadKey, node, "the key is empty");
             return None;
         }
         if sign.get("retell").is_some() {
@@ -203,7 +204,7 @@ impl Lowering<'_, '_> {
         match StandardKey::parse(&Secret::new(key)) {
             Ok(key) => Some(Sign::Standard(key)),
             Err(error) => {
-                self.findings.error(node, error.to_string());
+                self.findings.error(Code::BadKey, node, error.to_string());
                 None
             }
         }
@@ -225,7 +226,7 @@ impl Lowering<'_, '_> {
             }
             Err(error) => {
                 let text = format!("this file cannot be used: {error}");
-                self.findings.error(node.unwrap_or(fields.node()), text);
+                self.findings.error(Code::BadCertificates, node.unwrap_or(fields.node()), text);
                 None
             }
         }
@@ -235,12 +236,14 @@ impl Lowering<'_, '_> {
         match self.files.content(&read::node_text(node)?) {
             Ok(bytes) if bytes.len() <= CA_MAX => Some(bytes.to_owned()),
             Ok(_) => {
-                self.findings.error(node, format!("this file is longer than {CA_MAX} bytes"));
+                let text = format!("this file is longer than {CA_MAX} bytes");
+                self.findings.error(Code::BadCertificates, node, text);
                 None
             }
             Err(why) => {
                 let hint = "a relative path begins at the folder of the configuration".to_owned();
-                self.findings.error_hint(node, format!("this file {why}"), hint);
+                let text = format!("this file {why}");
+                self.findings.error_hint(Code::BadCertificates, node, text, hint);
                 None
             }
         }
@@ -252,7 +255,8 @@ impl Lowering<'_, '_> {
             // Numbers out of bounds are reported by their shape.
             Err(RetryPolicyError::MaxBelowInitial) => {
                 let hint = "a wait begins with `initial` and grows to `max`".to_owned();
-                self.findings.error_hint(at, "`max` is shorter than `initial`", hint);
+                let text = "`max` is shorter than `initial`";
+                self.findings.error_hint(Code::BadRetry, at, text, hint);
                 None
             }
             Err(_) => None,
@@ -269,7 +273,7 @@ impl Lowering<'_, '_> {
         });
         if let Some(StatusRange { first, .. }) = both {
             let text = format!("`also_on` and `never_on` both name the status {first}");
-            self.findings.error(at, text);
+            self.findings.error(Code::BadRetry, at, text);
         }
         overrides
     }

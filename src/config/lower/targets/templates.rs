@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::config::Code;
 use crate::config::document::{Kind, Node, Scalar};
 use crate::config::findings::Findings;
 use crate::config::read;
@@ -44,7 +45,7 @@ pub(super) fn report(node: Node<'_>, error: &TemplateError, shown: Shown, findin
         Shown::Yes => error.to_string(),
         Shown::No => unrevealing(&error.to_string(), scalar),
     };
-    findings.error_hint(node, text, hint);
+    findings.error_hint(Code::BadTemplate, node, text, hint);
 }
 
 /// An error's text without the piece of the template that it ends with, if no other word of it is the template's either.
