@@ -71,7 +71,9 @@ impl Source {
             body: self.body.clone(),
             state: EventState::Routed,
             rules: vec![RuleName::new("everything to the warehouse").expect("a name")],
+            shadow: Vec::new(),
             revision: 1,
+            edited_from: None,
             deliveries: self
                 .targets
                 .iter()

@@ -1,6 +1,6 @@
 //! Data folders that each format version has written, opened for ever after.
 //!
-//! `tests/fixtures/store/v1/` holds two: `closed`, ended in order, and `killed`, whose last event is in the log only. What a
+//! `tests/fixtures/store/` holds two for each: `closed`, ended in order, and `killed`, whose last event is in the log only. What a
 //! store must hold after opening a copy is what the same operations make today; so a later version proves with one test
 //! that it reads what an earlier one wrote. `HOOKSWITCH_MAKE_FIXTURES=1 cargo test --test formats` writes the folders of
 //! the format that this version has; those of an older one are never written again.
@@ -29,9 +29,10 @@ use hookswitch::store::{
 use hookswitch::telemetry::Metrics;
 
 /// The folders that each format has left. A new format adds a line.
-const FOLDERS: [&str; 2] = ["v1/closed", "v1/killed"];
+const FOLDERS: [(&str, u32); 4] =
+    [("v1/closed", 1), ("v1/killed", 1), ("v2/closed", 2), ("v2/killed", 2)];
 /// The format that is written today.
-const TODAY: &str = "v1";
+const TODAY: u32 = 2;
 const START: i64 = 1_750_000_000_000;
 
 fn fixtures() -> PathBuf {
@@ -78,7 +79,9 @@ fn event(number: u8, state: EventState, targets: &[&str]) -> Append {
         body: body.repeat(if number == 2 { 2_000 } else { 1 }).into(),
         state,
         rules: vec![RuleName::new("everything").unwrap()],
+        shadow: Vec::new(),
         revision: 1,
+        edited_from: None,
         deliveries: targets
             .iter()
             .map(|text| {
@@ -104,7 +107,8 @@ async fn add(store: &Sqlite, event: Append) -> Vec<Ready> {
 }
 
 /// One of each: routed, delivered, tried, dead, dropped, ordered, unrouted, ignored, quarantined, repeated, revised, paused.
-async fn fill(store: &Sqlite) {
+/// From format 2 on: an edited one, and one that a rule watched.
+async fn fill(store: &Sqlite, format: u32) {
     let text = Arc::from("version: 1\n");
     store.add_revision(text, ContentHash([7; 32]), at(0)).await.unwrap();
     let first = add(store, event(1, EventState::Routed, &["slack", "crm:key"])).await;
@@ -148,6 +152,15 @@ async fn fill(store: &Sqlite) {
         assert!(store.settle(settle).await.unwrap().applied);
     }
     store.set_paused(TargetName::new("crm").unwrap(), true).await.unwrap();
+    if format >= 2 {
+        let marked = Append {
+            shadow: vec![RuleName::new("watching").unwrap()],
+            edited_from: Some(id(1)),
+            identity: None,
+            ..event(10, EventState::Routed, &["slack"])
+        };
+        add(store, marked).await;
+    }
 }
 
 /// The event that only the log of `killed` has.
@@ -197,7 +210,7 @@ fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 async fn make(under: &Path) {
     let work = under.join("work");
     let store = open(&work).unwrap();
-    fill(&store).await;
+    fill(&store, TODAY).await;
     store.close().await.unwrap();
     drop(store);
     let keep = |name: &str, files: &[&str]| {
@@ -219,14 +232,14 @@ async fn make(under: &Path) {
 async fn what_every_format_has_written_is_read() {
     #[expect(clippy::disallowed_methods, reason = "whether to write them is the runner's choice")]
     if std::env::var("HOOKSWITCH_MAKE_FIXTURES").is_ok() {
-        make(&fixtures().join(TODAY)).await;
+        make(&fixtures().join(format!("v{TODAY}"))).await;
     }
-    for name in FOLDERS {
+    for (name, format) in FOLDERS {
         let scratch = tempfile::tempdir().unwrap();
         let (old, new) = (scratch.path().join("old"), scratch.path().join("new"));
         copy(&fixtures().join(name), &old);
         let fresh = open(&new).unwrap();
-        fill(&fresh).await;
+        fill(&fresh, format).await;
         if name.ends_with("killed") {
             last(&fresh).await;
         }
@@ -237,6 +250,9 @@ async fn what_every_format_has_written_is_read() {
         assert!(matches!(again, Fate::Duplicate { of } if of == id(2)), "{name}: {again:?}");
         assert_eq!(add(&store, event(9, EventState::Routed, &["slack"])).await.len(), 1);
         store.close().await.unwrap();
+        // What looks at the beginning of the file, as earlier versions do, sees today's format.
+        let header = fs::read(old.join("hookswitch.db")).unwrap();
+        assert_eq!(header[60..64], TODAY.to_be_bytes(), "{name}");
     }
 }
 
@@ -244,7 +260,7 @@ async fn what_every_format_has_written_is_read() {
 async fn a_newer_or_foreign_format_is_refused_untouched() {
     // Offsets in SQLite's header: the format's version, and whose file it is.
     for (offset, value) in [(60, [0, 0, 0, 99]), (68, *b"else")] {
-        for name in FOLDERS {
+        for (name, _) in FOLDERS {
             let scratch = tempfile::tempdir().unwrap();
             let folder = scratch.path().join("data");
             copy(&fixtures().join(name), &folder);

@@ -56,7 +56,9 @@ fn event(number: u64, now: Timestamp, source: &SourceName, dead: &TargetName) ->
         body: Bytes::from(body),
         state: EventState::Routed,
         rules: Vec::new(),
+        shadow: Vec::new(),
         revision: 1,
+        edited_from: None,
         deliveries: vec![NewDelivery { target: dead.clone(), order_key: None }],
         identity: Some(Identity {
             key: IdentityKey::Id(format!("retell call_analyzed old_{number}")),

@@ -153,8 +153,14 @@ pub struct Event {
     /// The event that it repeats with another body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revises: Option<String>,
+    /// The event whose body a person edited to make this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_from: Option<String>,
     /// The rules that matched.
     pub rules: Vec<String>,
+    /// The rules with `mode: shadow` that matched: they send nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadow: Vec<String>,
     /// The number of the revision that routed it.
     pub revision: u64,
     /// How often it was sent again with the same body.

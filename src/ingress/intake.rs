@@ -159,7 +159,9 @@ fn prepare(chosen: &Chosen, intake: Intake) -> Result<(Append, Prepared), Proble
         body,
         state,
         rules,
+        shadow: Vec::new(),
         revision: chosen.snapshot().revision.number,
+        edited_from: None,
         deliveries: planned
             .into_iter()
             .map(|Planned { target, order_key }| NewDelivery { target, order_key })

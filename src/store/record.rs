@@ -45,13 +45,17 @@ pub struct Append {
     pub state: EventState,
     /// The rules that matched.
     pub rules: Vec<RuleName>,
+    /// The rules that matched and only watch: they send nothing.
+    pub shadow: Vec<RuleName>,
     /// The number of the revision that routed it.
     pub revision: u64,
-    /// Its deliveries; empty unless routed.
+    /// Its deliveries; empty unless routed. A person asked for those of an edited event, so they are replays.
     pub deliveries: Vec<NewDelivery>,
     /// What a repeat is told by; none with `dedupe: off`. Every event is looked up, but only routed, ignored and revised
     /// ones are remembered: unrouted and quarantined events suppress nothing.
     pub identity: Option<Identity>,
+    /// The event whose body a person edited to make this one.
+    pub edited_from: Option<EventId>,
 }
 
 /// A delivery to make.
@@ -367,10 +371,14 @@ pub struct EventRecord {
     pub state: EventState,
     /// The rules that matched.
     pub rules: Vec<RuleName>,
+    /// The rules that matched and only watch.
+    pub shadow: Vec<RuleName>,
     /// The revision that routed it.
     pub revision: u64,
     /// How often it was sent again with the same body.
     pub duplicates: u64,
+    /// The event whose body a person edited to make this one.
+    pub edited_from: Option<EventId>,
 }
 
 /// The deliveries of an event, each with its attempts.

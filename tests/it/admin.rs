@@ -193,7 +193,9 @@ impl World {
             body: body.clone(),
             state,
             rules: rules.clone(),
+            shadow: Vec::new(),
             revision: snapshot.revision.number,
+            edited_from: None,
             deliveries,
             identity: None,
         };

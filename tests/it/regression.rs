@@ -139,7 +139,9 @@ fn append(number: u64, targets: &[&str]) -> Append {
         body: Bytes::from(format!("{{\"number\":{number}}}")),
         state: EventState::Routed,
         rules: Vec::new(),
+        shadow: Vec::new(),
         revision: 1,
+        edited_from: None,
         deliveries: targets.iter().map(delivery).collect(),
         identity: None,
     }

@@ -120,7 +120,9 @@ async fn who_is_far_behind_is_told_and_goes_on_with_the_newest() {
             body: Bytes::from_static(b"{}"),
             state: EventState::Unrouted,
             rules: vec![],
+            shadow: Vec::new(),
             revision: 1,
+            edited_from: None,
             deliveries: vec![],
             identity: None,
         };

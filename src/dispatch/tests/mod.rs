@@ -47,7 +47,9 @@ fn append(number: u64, at: Timestamp, to: &[(&str, Option<&str>)]) -> Append {
         body: Bytes::from(format!("{{\"number\":{number}}}")),
         state: EventState::Routed,
         rules: Vec::new(),
+        shadow: Vec::new(),
         revision: 1,
+        edited_from: None,
         deliveries: to.iter().map(delivery).collect(),
         identity: None,
     }

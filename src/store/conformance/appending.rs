@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::event::RequestParts;
 use crate::name::RuleName;
 
-use super::super::{Append, EventState, Fate, Identity, IdentityKey};
+use super::super::{Append, EventState, Fate, Identity, IdentityKey, NewDelivery, Replay};
 use super::{Subject, all_events, at, body, done, due, event, fate, id, known, stored, target};
 
 /// Envelope, rules, state, revision and bytes come back as they went in, and its deliveries may go out.
@@ -49,6 +49,37 @@ pub async fn an_event_is_stored_whole<S: Subject>(subject: &mut S) {
     let listed: Vec<_> = deliveries.iter().map(|(delivery, _)| delivery.id).collect();
     assert_eq!(listed, ready.iter().map(|ready| ready.id).collect::<Vec<_>>());
     assert!(deliveries.iter().all(|(delivery, tried)| delivery.revision == 7 && tried.is_empty()));
+}
+
+/// Which rules only watched, and which event a person edited to make this one, whose deliveries are replays then. Replayed
+/// once more, each delivery is listed once.
+pub async fn what_is_marked_stays_marked<S: Subject>(subject: &mut S) {
+    let store = subject.open();
+    let first = known("k", event(1, 0, &["crm"]));
+    let shadow = vec![RuleName::new("a, \"b\"").expect("a name"), RuleName::new("c").expect("one")];
+    stored(&*store, Append { shadow: shadow.clone(), ..first }).await;
+    let edited = Append { edited_from: Some(id(1, 0)), ..event(2, 5, &["crm:key", "slack"]) };
+    let ready = stored(&*store, edited).await;
+    assert!(ready.len() == 2 && ready.iter().all(|ready| ready.replay), "{ready:?}");
+    let again = Replay {
+        event: id(2, 5),
+        deliveries: vec![NewDelivery { target: target("crm"), order_key: None }],
+        revision: 2,
+        now: at(9),
+    };
+    let again = done(store.replay(again)).await;
+    drop(store);
+    let store = subject.open();
+    let (plain, _) = done(store.event(id(1, 0))).await;
+    assert_eq!((plain.shadow, plain.edited_from), (shadow, None));
+    let (edited, tried) = done(store.event(id(2, 5))).await;
+    assert_eq!((edited.shadow, edited.edited_from), (Vec::new(), Some(id(1, 0))));
+    let made: Vec<_> = tried.iter().map(|(delivery, _)| (delivery.id, delivery.replay)).collect();
+    let wanted: Vec<_> = ready.iter().chain(&again).map(|ready| (ready.id, true)).collect();
+    assert_eq!(made, wanted);
+    assert_eq!(body(&*store, id(2, 5)).await.body, event(2, 5, &[]).body, "and it is sealed");
+    let replays: Vec<_> = due(&*store, "crm").await.iter().map(|ready| ready.replay).collect();
+    assert_eq!(replays, [false, true, true]);
 }
 
 /// No name, no body, no rules, no deliveries.

@@ -53,6 +53,7 @@ macro_rules! store_conformance {
         $crate::store_conformance! { $factory,
             an_event_is_stored_whole
             an_empty_event_is_stored_whole
+            what_is_marked_stays_marked
             a_repeat_is_counted_on_the_first
             a_repeat_with_another_body_is_revised
             the_window_ends_and_begins_anew
@@ -157,7 +158,9 @@ pub(in crate::store) fn event(number: u16, millis: i64, targets: &[&str]) -> App
         body: Bytes::from(format!("{{\"event\":\"call_ended\",\"number\":{number}}}")),
         state: EventState::Routed,
         rules: vec![RuleName::new("everything").expect("a rule's name")],
+        shadow: Vec::new(),
         revision: 1,
+        edited_from: None,
         deliveries: deliveries.collect(),
         identity: None,
     }

@@ -168,8 +168,10 @@ fn event_record(stored: &Stored) -> EventRecord {
         body_len: stored.body.len() as u64,
         state: stored.state.clone(),
         rules: stored.rules.clone(),
+        shadow: stored.shadow.clone(),
         revision: stored.revision,
         duplicates: stored.duplicates,
+        edited_from: stored.edited_from,
     }
 }
 

@@ -41,8 +41,10 @@ pub(super) struct Stored {
     pub(super) body: Bytes,
     pub(super) state: EventState,
     pub(super) rules: Vec<RuleName>,
+    pub(super) shadow: Vec<RuleName>,
     pub(super) revision: u64,
     pub(super) duplicates: u64,
+    pub(super) edited_from: Option<EventId>,
     pub(super) deliveries: Vec<DeliveryId>,
 }
 
@@ -109,12 +111,15 @@ impl State {
                 body: event.body,
                 state,
                 rules: event.rules,
+                shadow: event.shadow,
                 revision: event.revision,
                 duplicates: 0,
+                edited_from: event.edited_from,
                 deliveries: Vec::new(),
             },
         );
-        let ready = self.add_deliveries(place, planned, at, (event.revision, false));
+        let asked_for = event.edited_from.is_some();
+        let ready = self.add_deliveries(place, planned, at, (event.revision, asked_for));
         let fate = of.map_or(Fate::Stored(ready), |of| Fate::Revised { of });
         Ok(Appended { receipt: Receipt::new(), fate })
     }

@@ -121,8 +121,8 @@ impl Prepared {
         }
         row.checksum = i64::from(row.seal(self.body_sum));
         let query = "INSERT INTO events (seq, id, at, source, signed, name, agent, subject, request, state, of, reason, \
-                     rules, revision, length, codec, checksum, identity, first, planned) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+                     rules, revision, length, codec, checksum, identity, first, planned, edited_from, shadow) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
         work.sql.prepare_cached(query)?.execute(params![
             row.seq,
             row.id,
@@ -144,6 +144,8 @@ impl Prepared {
             self.identity.as_ref().map(|identity| identity.digest),
             row.first,
             row.planned,
+            row.edited_from,
+            row.shadow,
         ])?;
         let mut insert =
             work.sql.prepare_cached("INSERT INTO bodies (seq, body) VALUES (?1, ?2)")?;
@@ -155,7 +157,8 @@ impl Prepared {
             work.delta.ended.push(row.seq);
         }
         let event = (row.seq, row.event_id());
-        work.add_deliveries(event, planned, Timestamp::from_millis(row.at), (row.revision, false))
+        let plan = (row.revision, row.edited_from.is_some());
+        work.add_deliveries(event, planned, Timestamp::from_millis(row.at), plan)
     }
 
     fn remember(&self, work: &mut Work<'_>, fingerprint: i64, until: i64) -> Result<(), Trouble> {

@@ -11,6 +11,7 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::fault::{self, Plant};
 
+use super::migrate::{migrate, take_back};
 use super::schema::{self, APPLICATION_ID, FORMAT};
 
 /// The database's name in the folder. SQLite adds `-wal` and `-shm` for its own.
@@ -137,8 +138,17 @@ impl Folder {
         // Before anything is written: a store of a later version stays as it is, byte for byte.
         look(&database)?;
         let lock = lock(&path)?;
-        if !look(&database)? {
-            create(&path, &database)?;
+        let engine = |source| OpenError::Engine { path: database.clone(), source };
+        let mut found = look(&database)?;
+        // A migration that was cut off may have come to the version, and is taken back all the same.
+        if found.is_some() && is_there(&journal_of(&database)) {
+            take_back(&database).map_err(engine)?;
+            found = look(&database)?;
+        }
+        match found {
+            None => create(&path, &database)?,
+            Some(FORMAT) => {}
+            Some(earlier) => migrate(&path, &database, earlier).map_err(engine)?,
         }
         Ok(Self { path, database, _lock: lock })
     }
@@ -149,10 +159,23 @@ impl Folder {
     }
 }
 
-fn log_of(database: &Path) -> PathBuf {
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    beside(database, "-wal")
+}
+
+/// What a change that is made without the log is taken back with. There is none but while a store is migrated.
+fn journal_of(database: &Path) -> PathBuf {
+    beside(database, "-journal")
+}
+
+fn beside(database: &Path, end: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(end);
     PathBuf::from(name)
+}
+
+fn is_there(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|file| file.len() > 0)
 }
 
 /// Creates the folder for us alone, or warns if others can look into it.
@@ -182,7 +205,7 @@ fn make(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the entries of a folder durable.
-fn sync(folder: &Path) -> io::Result<()> {
+pub(super) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
@@ -233,14 +256,14 @@ fn is_alive(pid: u32) -> bool {
     pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
 }
 
-/// Whether a store of a format that we know is there. Reads 72 bytes and writes nothing.
-fn look(database: &Path) -> Result<bool, OpenError> {
+/// The format of the store that is there, if there is one. It is one that we know. Reads 72 bytes and writes nothing.
+fn look(database: &Path) -> Result<Option<u32>, OpenError> {
     let path = database.to_owned();
     let mut file = match File::open(database) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let orphan = fs::metadata(log_of(database)).is_ok_and(|log| log.len() > 0);
-            return if orphan { Err(OpenError::Incomplete { path }) } else { Ok(false) };
+            let orphan = is_there(&log_of(database)) || is_there(&journal_of(database));
+            return if orphan { Err(OpenError::Incomplete { path }) } else { Ok(None) };
         }
         Err(source) => return Err(OpenError::Folder { path, source }),
     };
@@ -257,8 +280,8 @@ fn look(database: &Path) -> Result<bool, OpenError> {
         return Err(OpenError::NotAStore { path });
     }
     match number(60) {
-        FORMAT => Ok(true),
-        found => Err(OpenError::Newer { path, found }),
+        found if found > FORMAT => Err(OpenError::Newer { path, found }),
+        found => Ok(Some(found)),
     }
 }
 

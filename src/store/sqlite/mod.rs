@@ -5,7 +5,7 @@
 //! nothing else; doubt ends it. It leaves out what depends on the whole log being there: SQLite takes the first bad frame
 //! of its log for the log's end, so damage there looks like a crash before that frame.
 //!
-//! By role: `folder` and `schema` are the files, `queue` and `writer` the way in, `operation`, `append`, `settle` and
+//! By role: `folder`, `schema` and `migrate` are the files, `queue` and `writer` the way in, `operation`, `append`, `settle` and
 //! `chore` what is done inside a transaction, `known` and `tally` what is kept in memory beside it, `lanes`, `read` and
 //! `list` the ways out, `upkeep`, `retention`, `checkpoint` and `space` what keeps it small.
 
@@ -17,6 +17,7 @@ mod folder;
 mod known;
 mod lanes;
 mod list;
+mod migrate;
 mod operation;
 mod queue;
 mod read;

@@ -20,7 +20,8 @@ const PLAIN: i64 = 0;
 
 /// The columns that [`EventRow::read`] takes, in its order.
 pub(super) const EVENT: &str = "e.seq, e.id, e.at, e.source, e.signed, e.name, e.agent, e.subject, e.request, e.state, \
-     e.of, e.reason, e.rules, e.revision, e.length, e.codec, e.checksum, e.first, e.planned, e.replayed, e.duplicates";
+     e.of, e.reason, e.rules, e.revision, e.length, e.codec, e.checksum, e.first, e.planned, e.replayed, \
+     e.duplicates, e.edited_from, e.shadow";
 
 /// One row of `events`, as it is on disk.
 #[derive(Debug, Clone)]
@@ -46,6 +47,9 @@ pub(super) struct EventRow {
     pub(super) planned: i64,
     pub(super) replayed: bool,
     pub(super) duplicates: i64,
+    pub(super) edited_from: Option<[u8; 16]>,
+    /// As `rules`; none if it would be empty.
+    pub(super) shadow: Option<String>,
 }
 
 /// `request` on disk.
@@ -92,7 +96,7 @@ impl EventRow {
             state: 0,
             of: None,
             reason: None,
-            rules: serde_json::to_string(&event.rules).expect("names are JSON"),
+            rules: names(&event.rules),
             revision: integer(event.revision),
             length: integer(event.body.len()),
             codec: PLAIN,
@@ -101,6 +105,8 @@ impl EventRow {
             planned: 0,
             replayed: false,
             duplicates: 0,
+            edited_from: event.edited_from.map(|id| *id.as_bytes()),
+            shadow: (!event.shadow.is_empty()).then(|| names(&event.shadow)),
         };
         row.set_state(&event.state);
         row
@@ -140,6 +146,8 @@ impl EventRow {
             planned: row.get(18)?,
             replayed: row.get(19)?,
             duplicates: row.get(20)?,
+            edited_from: row.get(21)?,
+            shadow: row.get(22)?,
         })
     }
 
@@ -171,6 +179,11 @@ impl EventRow {
         }
         field(self.of.as_ref().map(<[u8; 16]>::as_slice));
         field(Some(self.rules.as_bytes()));
+        // Format 1 had neither. What was sealed without them still holds.
+        if self.edited_from.is_some() || self.shadow.is_some() {
+            field(self.edited_from.as_ref().map(<[u8; 16]>::as_slice));
+            field(self.shadow.as_deref().map(str::as_bytes));
+        }
         sum.finalize()
     }
 
@@ -220,9 +233,8 @@ impl EventRow {
         })
     }
 
-    fn rule_names(&self) -> Result<Vec<RuleName>, StoreError> {
-        let texts: Vec<String> =
-            serde_json::from_str(&self.rules).map_err(|_odd| self.damaged())?;
+    fn rule_names(&self, text: &str) -> Result<Vec<RuleName>, StoreError> {
+        let texts: Vec<String> = serde_json::from_str(text).map_err(|_odd| self.damaged())?;
         let names: Result<_, _> = texts.iter().map(|text| RuleName::new(text)).collect();
         names.map_err(|_odd| self.damaged())
     }
@@ -233,9 +245,11 @@ impl EventRow {
             envelope: Arc::new(self.envelope()?),
             body_len: number(self.length),
             state: self.event_state()?,
-            rules: self.rule_names()?,
+            rules: self.rule_names(&self.rules)?,
+            shadow: self.shadow.as_deref().map_or(Ok(Vec::new()), |text| self.rule_names(text))?,
             revision: number(self.revision),
             duplicates: number(self.duplicates),
+            edited_from: self.edited_from.map(EventId::from_bytes),
         })
     }
 
@@ -254,7 +268,7 @@ impl EventRow {
         }
         Ok(Body {
             envelope: Arc::new(self.envelope()?),
-            rules: self.rule_names()?,
+            rules: self.rule_names(&self.rules)?,
             state: self.event_state()?,
             revision: number(self.revision),
             body: bytes,
@@ -267,6 +281,11 @@ impl EventRow {
             || i64::try_from(bytes.len()) == Ok(self.length)
                 && i64::from(self.seal(crc32fast::hash(bytes))) == self.checksum
     }
+}
+
+/// Names on disk.
+fn names(names: &[RuleName]) -> String {
+    serde_json::to_string(names).expect("names are JSON")
 }
 
 /// The event with that id.

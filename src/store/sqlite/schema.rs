@@ -15,7 +15,7 @@ use crate::fault::{self, Plant};
 /// Marks the file as ours: "Hsws". (SQLite header, offset 68.)
 pub(super) const APPLICATION_ID: u32 = 0x4873_7773;
 /// The version of this form. (SQLite header, offset 60.)
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// Bytes of a page. Cannot change later. Measured against 4, 8 and 32 KiB: bodies of 16 and 80 KB are stored 1.4 and 1.6
 /// times as fast as with 4 KiB, and one event alone is written with half of what 32 KiB take.
@@ -31,7 +31,9 @@ pub(super) const BURIED: i64 = 3;
 
 /// The tables. A delivery's `moment` is when it is due while it is pending, and when it ended after that. `waiting` is 1
 /// while an earlier one of its order key is pending. The deliveries that were planned when an event arrived have the ids
-/// `first` to `first + planned - 1`; replays are found by an index of their own.
+/// `first` to `first + planned - 1`; replays are found by an index of their own. A row of `blocks` tells what a run of events
+/// has in it, so that whoever looks for something can pass over the run; what has no row is looked through. `lost` has what
+/// ended without success, in the order of arrival.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE revisions (
@@ -62,9 +64,14 @@ CREATE TABLE events (
     first INTEGER NOT NULL,
     planned INTEGER NOT NULL,
     replayed INTEGER NOT NULL DEFAULT 0,
-    duplicates INTEGER NOT NULL DEFAULT 0
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    edited_from BLOB,
+    shadow TEXT
 ) STRICT;
 CREATE INDEX quarantined ON events (at) WHERE state = 4;
+CREATE TABLE blocks (
+    number INTEGER PRIMARY KEY, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, words BLOB NOT NULL
+) STRICT;
 CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE seen (
     seq INTEGER PRIMARY KEY, fingerprint INTEGER NOT NULL, until INTEGER NOT NULL
@@ -89,6 +96,7 @@ CREATE INDEX retried ON deliveries (target, age_from) WHERE state = 0 AND moment
 CREATE INDEX line ON deliveries (target, order_key) WHERE state = 0 AND order_key IS NOT NULL;
 CREATE INDEX dead ON deliveries (moment, id, target, reason) WHERE state = 2;
 CREATE INDEX replays ON deliveries (event) WHERE replay = 1;
+CREATE INDEX lost ON deliveries (event, target) WHERE state >= 2;
 CREATE TABLE attempts (
     delivery INTEGER NOT NULL,
     number INTEGER NOT NULL,
@@ -101,6 +109,16 @@ CREATE TABLE attempts (
     PRIMARY KEY (delivery, number)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// What makes format 2 of format 1, format 3 of format 2, and so on.
+pub(super) const STEPS: [&str; FORMAT as usize - 1] = ["
+ALTER TABLE events ADD COLUMN edited_from BLOB;
+ALTER TABLE events ADD COLUMN shadow TEXT;
+CREATE TABLE blocks (
+    number INTEGER PRIMARY KEY, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, words BLOB NOT NULL
+) STRICT;
+CREATE INDEX lost ON deliveries (event, target) WHERE state >= 2;
+"];
 
 /// What a connection is for; each kind has its share of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -189,10 +189,12 @@ pub(super) fn deliveries_of(sql: &Connection, event: Span) -> rusqlite::Result<V
     if event.replayed {
         let query = format!(
             "SELECT {DELIVERY} FROM deliveries d INDEXED BY replays \
-             WHERE d.replay = 1 AND d.event = ?1 ORDER BY d.id"
+             WHERE d.replay = 1 AND d.event = ?1 AND d.id >= ?2 ORDER BY d.id"
         );
+        // Those that were planned on arrival are replays, too, if the event is an edited one.
+        let behind = event.first + event.planned;
         let mut select = sql.prepare_cached(&query)?;
-        for row in select.query_map([event.seq], DeliveryRow::read)? {
+        for row in select.query_map([event.seq, behind], DeliveryRow::read)? {
             rows.push(row?);
         }
     }

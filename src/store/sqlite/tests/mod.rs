@@ -2,6 +2,7 @@
 
 mod bounds;
 mod damage;
+mod migration;
 mod model;
 mod owner;
 mod reading;

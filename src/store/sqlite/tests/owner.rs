@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
+use super::super::schema::FORMAT;
 use super::*;
 
 fn refusal(store: &OnDisk) -> OpenError {
@@ -81,12 +82,12 @@ fn a_newer_format_is_left_as_it_is() {
     let store = OnDisk::default();
     drop(store.sqlite());
     let sql = store.raw();
-    sql.pragma_update(None, "user_version", 2).unwrap();
+    sql.pragma_update(None, "user_version", FORMAT + 1).unwrap();
     assert!(truncate(&sql).unwrap());
     drop(sql);
     let before = contents(&store.path());
     let refused = refusal(&store);
-    assert!(matches!(refused, OpenError::Newer { found: 2, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Newer { found, .. } if found == FORMAT + 1), "{refused}");
     assert_eq!(refused.exit_code(), 73);
     assert_eq!(contents(&store.path()), before);
 }

@@ -175,7 +175,9 @@ fn probe() -> Append {
         body: b"{}".to_vec().into(),
         state: EventState::Routed,
         rules: Vec::new(),
+        shadow: Vec::new(),
         revision: 1,
+        edited_from: None,
         deliveries,
         identity: None,
     }
