@@ -3,7 +3,7 @@
 import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../lib/html.js";
 
 /** Rows that are drawn beyond what is seen, on both sides. */
-const BEYOND = 12;
+const BEYOND = 8;
 /** How near the end, in rows, older ones are asked for. */
 const NEAR_END = 30;
 
@@ -74,11 +74,13 @@ export function Windowed({ items, rowHeight, keyOf, row, head, foot, label, onNe
   }
 
   const shown = items.slice(range.from, range.to);
-  return html`<div class="rows" ref=${box} role="table" aria-label=${label} aria-rowcount=${items.length + 1}>
-    ${head && html`<div class="rows-head" role="rowgroup">${head}</div>`}
-    <div class="rows-all" role="rowgroup" style=${{ height: `${items.length * rowHeight}px` }}>
-      <div class="rows-shown" role="presentation" style=${{ transform: `translateY(${range.from * rowHeight}px)` }}>
-        ${shown.map((item, index) => html`<${Row} key=${keyOf(item)} item=${item} index=${range.from + index} row=${row} />`)}
+  return html`<div class="rows" ref=${box}>
+    <div role="table" aria-label=${label} aria-rowcount=${items.length + 1}>
+      ${head && html`<div class="rows-head" role="rowgroup">${head}</div>`}
+      <div class="rows-all" role="rowgroup" style=${{ height: `${items.length * rowHeight}px` }}>
+        <div class="rows-shown" role="presentation" style=${{ transform: `translateY(${range.from * rowHeight}px)` }}>
+          ${shown.map((item, index) => html`<${Row} key=${keyOf(item)} item=${item} index=${range.from + index} row=${row} />`)}
+        </div>
       </div>
     </div>
     ${foot && html`<div class="rows-foot">${foot}</div>`}

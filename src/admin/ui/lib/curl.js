@@ -1,8 +1,8 @@
 // An event as a command that posts it again. Whatever is in the body must reach `curl` and nothing else: not the shell, not curl's own
 // `@file`, and no control character that a terminal would act on while it is pasted.
 
-/** Longest text that is put on the command line as it is; one argument may be no longer than 128 KiB on Linux. */
-const ARGUMENT_MAX = 96 * 1024;
+/** Longest body that is put into the command itself; one argument may be no longer than 128 KiB on Linux. */
+const INSIDE_MAX = 64 * 1024;
 
 /** One word of a POSIX shell that means exactly `text`. */
 export function quote(text) {
@@ -11,14 +11,20 @@ export function quote(text) {
 }
 
 /**
- * @param {{address: string, query?: string, contentType?: string, body: Uint8Array}} request
+ * @param {{address: string, query?: string, contentType?: string, body: Uint8Array, from: string, token?: boolean}} request
+ *   A long body is fetched `from` this address, with the admin `token` if one is needed.
  */
-export function curl({ address, query, contentType = "application/json", body }) {
+export function curl({ address, query, contentType = "application/json", body, from, token = false }) {
   const url = query ? `${address}?${query}` : address;
-  const head = `-H ${quote(`content-type: ${contentType}`)} ${quote(url)}`;
+  // `-g`: what looks like a range in an address is none.
+  const rest = `-H ${quote(`content-type: ${contentType}`)} ${quote(url)}`;
+  if (body.length > INSIDE_MAX) {
+    const login = token ? ' -H "authorization: Bearer $HOOKSWITCH_ADMIN_TOKEN"' : "";
+    return `curl -sS${login} ${quote(from)} | curl -ig --data-binary @- ${rest}`;
+  }
   const text = plain(body);
-  if (text !== undefined && text.length <= ARGUMENT_MAX) return `curl -i --data-raw ${quote(text)} ${head}`;
-  return `printf %s ${base64(body)} | base64 -d | curl -i --data-binary @- ${head}`;
+  if (text !== undefined) return `curl -ig --data-raw ${quote(text)} ${rest}`;
+  return `printf %s ${base64(body)} | base64 -d | curl -ig --data-binary @- ${rest}`;
 }
 
 /** The body as text, if it is one that can be pasted. */

@@ -107,6 +107,7 @@ export class Feed {
     this.source = undefined;
     document.removeEventListener("visibilitychange", this.onSeen);
     for (const timer of Object.values(this.timers)) clearTimeout(timer);
+    this.timers = {};
     cancelAnimationFrame(this.frame);
     this.frame = undefined;
   }
@@ -136,6 +137,7 @@ export class Feed {
     let opened = false;
     source.onopen = () => {
       clearTimeout(this.timers.away);
+      this.timers.away = undefined;
       this.again = AGAIN_MS;
       this.mode.value = "live";
       if (opened) this.sync();
@@ -146,8 +148,8 @@ export class Feed {
     source.onerror = () => {
       if (this.stopped) return;
       if (source.readyState !== EventSource.CLOSED) {
-        clearTimeout(this.timers.away);
-        this.timers.away = setTimeout(() => {
+        // The browser tries again by itself, and tells of each time that fails.
+        this.timers.away ??= setTimeout(() => {
           this.mode.value = "away";
         }, AWAY_MS);
         return;
@@ -227,6 +229,7 @@ export class Feed {
         this.error.value = error;
         this.loading.value = false;
       });
+      clearTimeout(this.timers.sync);
       if (this.source) this.timers.sync = setTimeout(() => this.sync(), POLL_MS);
       return;
     }

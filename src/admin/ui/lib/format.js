@@ -3,7 +3,6 @@
 import { signal } from "./html.js";
 
 const COUNT = new Intl.NumberFormat("en-US");
-const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const FULL_DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric" });
 const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
@@ -70,14 +69,14 @@ export function ago(time, to) {
 export function clock(time) {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return String(time);
-  return isToday(date) ? CLOCK.format(date) : `${DAY.format(date)}, ${CLOCK.format(date)}`;
+  return isToday(date) ? hms(date) : `${DAY.format(date)}, ${hms(date)}`;
 }
 
 /** `14:03:22.123`. */
 export function clockMs(time) {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return String(time);
-  return `${CLOCK.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  return `${hms(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
 /** `Sat, 28 Nov 2026`. */
@@ -93,9 +92,17 @@ export function fullTime(time) {
   return `${day(time)}, ${clockMs(time)} ${zone}\n${date.toISOString()}`;
 }
 
+function hms(date) {
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+/** When today began, and when it ends: looked up anew once it has ended, because lists ask this for every row. */
+let today = { from: 0, to: 0 };
+
 function isToday(date) {
-  const today = new Date(now.peek());
-  return date.toDateString() === today.toDateString();
+  const time = now.peek();
+  if (time >= today.to) today = { from: new Date(time).setHours(0, 0, 0, 0), to: new Date(time).setHours(24, 0, 0, 0) };
+  return date.getTime() >= today.from && date.getTime() < today.to;
 }
 
 /** A place in a call or a recording: `0:07`, `12:41`, `1:02:03`. */

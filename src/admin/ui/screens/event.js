@@ -5,8 +5,8 @@ import { ApiError, at, get } from "../lib/api.js";
 import { copy } from "../lib/clipboard.js";
 import { curl } from "../lib/curl.js";
 import { isPending } from "../lib/deliveries.js";
-import { bytes, count, plural } from "../lib/format.js";
-import { isSigned, masks, webhookAddress } from "../lib/instance.js";
+import { bytes, count, duration, plural } from "../lib/format.js";
+import { isSigned, masks, status, webhookAddress } from "../lib/instance.js";
 import { useKeys } from "../lib/keys.js";
 import { useResource } from "../lib/resource.js";
 import { goBack, navigate, query, setQuery } from "../lib/router.js";
@@ -99,7 +99,14 @@ function useActions({ event, body, masked, show }) {
   const [next, setNext] = useState();
   const end = () => setDialog(undefined);
   const copyCurl = () => {
-    const text = curl({ address: webhookAddress(event.source), query: event.request?.query, contentType: event.request?.content_type, body: body.data });
+    const text = curl({
+      address: webhookAddress(event.source),
+      query: event.request?.query,
+      contentType: event.request?.content_type,
+      body: body.data,
+      from: location.origin + at`/api/v1/events/${event.id}/body`,
+      token: status.peek()?.token_needed,
+    });
     const signed = isSigned(event.source) ?? event.signed;
     copy(text, "curl command", signed
       ? "This source checks signatures and will refuse it; `hookswitch send --sign-env RETELL_API_KEY` signs."
@@ -171,8 +178,10 @@ function Facts({ event }) {
     ${fact("Call", event.call && html`<a class="mono" href=${at`/calls/${event.call}`} title=${`All about ${event.call} (o)`}>${event.call}</a>`)}
     ${fact("Agent", event.agent && html`<a class="mono" href=${`/?agent=${encodeURIComponent(event.agent)}`} title=${`All events of ${event.agent}`}>${event.agent}</a>`)}
     ${fact("Source", html`${event.source} <${Signature} event=${event} />`)}
+    ${fact("Answered in", event.answered_ms !== undefined && duration(event.answered_ms))}
     ${fact("Size", bytes(event.body_bytes))}
     ${fact("Revision", count(event.revision))}
+    ${fact("In shadow", event.shadow?.length > 0 && event.shadow.join(", "))}
     ${fact("Came again", event.duplicates > 0 && plural(event.duplicates, "time"))}
     ${fact("Revises", event.revises && html`<a class="mono" href=${at`/events/${event.revises}`}>${event.revises.slice(0, 13)}…</a>`)}
     ${fact("Edited from", event.edited_from && html`<a class="mono" href=${at`/events/${event.edited_from}`}>${event.edited_from.slice(0, 13)}…</a>`)}

@@ -8,7 +8,7 @@ import { count, duration, plural } from "../lib/format.js";
 import { isSigned, targets, webhook, webhookAddress } from "../lib/instance.js";
 import { useKeys } from "../lib/keys.js";
 import { navigate, query, setQuery } from "../lib/router.js";
-import { at } from "../lib/api.js";
+import { at, reachable } from "../lib/api.js";
 import { Badge, Dot, StateBadge } from "../components/badge.js";
 import { Button, Kbd } from "../components/button.js";
 import { Command } from "../components/copy.js";
@@ -104,7 +104,7 @@ export function Live() {
     </header>
     <${FilterBar} filters=${filters} rows=${rows} search=${search} open=${open} />
     ${feed.lagged.value > 0 && html`<${Lagged} feed=${feed} />`}
-    ${feed.error.value && html`<div class="live-note"><${ErrorBox} error=${feed.error.value} retry=${() => feed.begin()} /></div>`}
+    ${feed.error.value && (rows.length === 0 || feed.error.value.status !== 0) && html`<div class="live-note"><${ErrorBox} error=${feed.error.value} retry=${() => feed.begin()} /></div>`}
     <div class="live-list">
       ${feed.waiting.value > 0 &&
       html`<button type="button" class="pill" onClick=${toTop}><${Icon} name="up" size=${14} />${plural(feed.waiting.value, "new event")}</button>`}
@@ -161,7 +161,8 @@ function clear() {
 }
 
 function Mode({ feed, paused }) {
-  const [tone, text, title] = paused ? ["warn", "paused", "New events wait until you go on"] : {
+  const lost = !reachable.value;
+  const [tone, text, title] = lost ? ["bad", "connecting again", "hookswitch does not answer"] : paused ? ["warn", "paused", "New events wait until you go on"] : {
     live: ["ok", "live", "Events appear as they arrive"],
     polling: ["ok", "live", "Asked for every two seconds: this filter, or this server, has no stream"],
     away: ["bad", "connecting again", "The stream broke off; it goes on where it was"],
