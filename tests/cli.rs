@@ -191,6 +191,31 @@ fn the_demo_delivers_everything() {
     assert!(!said.contains('\u{1b}'), "colour although nobody looks:\n{said}");
 }
 
+/// What a newcomer looks at: something delivered, something waiting, something dead, something that nobody wanted.
+#[test]
+fn the_demo_opens_with_traffic_of_every_kind() {
+    let mut demo = Running::printing(hookswitch().arg("demo"));
+    let admin = demo.find("the page's address", |line| {
+        let (_, rest) = line.split_once("page ")?;
+        rest.split_whitespace().next().map(str::to_owned)
+    });
+    demo.find("the end of what is told", |line| line.contains("Ctrl-C").then_some(()));
+    for state in ["delivered", "pending", "dead", "unrouted", "ignored", "revised"] {
+        let events = json(
+            hookswitch().args(["events", "--admin", &admin, "--state", state, "--output", "json"]),
+        );
+        assert!(
+            events["events"].as_array().is_some_and(|events| !events.is_empty()),
+            "{state}: {events}"
+        );
+    }
+    let targets =
+        json(hookswitch().args(["targets", "list", "--admin", &admin, "--output", "json"]));
+    assert!(targets.to_string().contains("\"circuit\":\"open\""), "{targets}");
+    demo.signal(Signal::INT);
+    assert_eq!(demo.ended().code(), Some(0));
+}
+
 /// The stand-in, as a process of its own.
 struct Sink {
     process: Running,

@@ -1,13 +1,19 @@
 //! `demo`: the whole thing on loopback with nothing to set up.
 //!
-//! It is the real program with its real configuration, store and sockets; only Slack and the CRM are stand-ins. Nothing of
-//! the user's environment is read, so that no real target can be reached, and nothing is left behind.
+//! It is the real program with its real configuration, store and sockets; only Slack, the CRM and the warehouse are stand-ins.
+//! Nothing of the user's environment is read, so that no real target can be reached, and nothing is left behind.
+//!
+//! It opens with minutes of sample traffic, played in seconds on a clock that is behind, so that every page and command has
+//! something to show. Then comes one call at its own pace, told in full, and more samples while it runs.
 
+mod clock;
 mod folder;
+mod scene;
 mod tell;
+mod traffic;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,29 +28,29 @@ use super::exit::{Exit, Failure};
 use super::http::{Ask, Http};
 use super::output::Out;
 use super::run::{Stops, refused};
-use super::sink::{self, Received, Script};
-use crate::app::{App, Options};
-use crate::clock::{Clock, System};
-use crate::config::{MapEnvironment, Overrides};
+use super::sink::{self, Received};
+use crate::app::{App, AppError, Options};
+use crate::clock::{Clock, Timestamp};
+use crate::config::{Environment, MapEnvironment, Overrides};
 use crate::event::EventId;
 use crate::explain::explain_stored;
 use crate::store::{DeliveryState, EventFilter, Page};
 use crate::tasks::Tasks;
 
+use clock::Lagging;
 use folder::Folder;
-use tell::{Places, Routed};
+use scene::{CRM, SLACK, WAREHOUSE};
+use tell::{Places, Played, Routed};
+use traffic::Sample;
 
-/// The rules it runs.
-const RULES: &str = include_str!("../../../rules.example.yaml");
 /// One call, as Retell tells of it.
 const CALL: [(&str, &[u8]); 3] = [
     ("call_started", include_bytes!("call_started.json")),
     ("call_ended", include_bytes!("call_ended.json")),
     ("call_analyzed", include_bytes!("call_analyzed.json")),
 ];
-/// The stand-ins' paths.
-const SLACK: &str = "/slack";
-const CRM: &str = "/crm";
+/// Any free port.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// The usual ports of the listener, the API and the stand-ins.
 const PORTS: [u16; 3] = [8080, 8081, 8082];
 /// How long the deliveries of one event may take. Slack's pace is one a second.
@@ -53,13 +59,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const KEPT_MAX: usize = 256;
 /// How often the store is asked meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long a sample that was played fast is given before the clock goes on. What has been tried by then may wait.
+const BEAT: Duration = Duration::from_millis(500);
+/// How many rounds of samples are sent while it runs: an hour.
+const ROUNDS: u32 = 15;
 
-/// See it work: the events of one call, routed to stand-ins for Slack and a CRM
+/// See it work: sample traffic, routed to stand-ins for Slack, a CRM and a warehouse
 ///
-/// Runs rules.example.yaml on loopback. Needs nothing and leaves nothing behind. Runs until Ctrl-C, so that you can send events of your own.
+/// Runs rules.example.yaml on loopback, with sample traffic and a few things that go wrong. Needs nothing and leaves nothing behind. Runs until Ctrl-C, so that you can send events of your own.
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {
-    /// Exit once the call's events are delivered
+    /// Only the one call, without sample traffic; exit once its events are delivered
     #[arg(long)]
     once: bool,
 }
@@ -72,6 +82,9 @@ struct Stage {
     kept: VecDeque<Received>,
     http: Http,
     places: Places,
+    clock: Arc<Lagging>,
+    /// The samples that were sent: they are told in one line each.
+    samples: HashSet<EventId>,
 }
 
 impl Demo {
@@ -79,7 +92,8 @@ impl Demo {
         let mut stops = Stops::listen()?;
         let folder = Folder::new()
             .map_err(|error| Failure::because(Exit::CannotCreate, "no temporary folder", &error))?;
-        let mut stage = Stage::set(folder.path()).await?;
+        let past = if self.once { Duration::ZERO } else { traffic::ROUND };
+        let mut stage = Stage::set(folder.path(), past).await?;
         let mut out = Out::stdout();
         let played = tokio::select! {
             played = stage.play(self.once, &mut out) => played,
@@ -96,43 +110,55 @@ impl Demo {
 }
 
 impl Stage {
-    async fn set(folder: &Path) -> Result<Self, Failure> {
+    /// Everything in place, with a clock that is `past` behind.
+    async fn set(folder: &Path, past: Duration) -> Result<Self, Failure> {
         let [listen, admin, stand_in] = PORTS;
         let listener = bind(stand_in).await?;
         let receiver = listener.local_addr()?;
         let tasks = Tasks::new();
-        let script = Script { statuses: vec![200], retry_after: None, delay: Duration::ZERO };
-        let received = sink::start(listener, script, &tasks);
+        let received = sink::start(listener, scene::script(), &tasks);
         let rules = folder.join("rules.yaml");
-        std::fs::write(&rules, RULES)
+        std::fs::write(&rules, scene::rules())
             .map_err(|error| Failure::because(Exit::CannotCreate, "no temporary file", &error))?;
         let address = |path: &str| format!("http://{receiver}{path}");
         let variables = BTreeMap::from([
             ("SLACK_WEBHOOK_URL".to_owned(), address(SLACK)),
             ("CRM_URL".to_owned(), address(CRM)),
+            ("WAREHOUSE_URL".to_owned(), address(WAREHOUSE)),
         ]);
-        let app = App::start(Options {
+        let clock = Arc::new(Lagging::behind(past));
+        let environment = Arc::new(MapEnvironment(variables));
+        let options = |listen, admin| Options {
             config: rules.clone(),
             overrides: Overrides {
-                listen: Some(free(listen).await?),
-                admin: Some(free(admin).await?),
+                listen: Some(listen),
+                admin: Some(admin),
                 data_dir: Some(folder.join("data")),
                 notes: false,
             },
-            environment: Arc::new(MapEnvironment(variables)),
-            clock: Arc::new(System),
+            environment: Arc::clone(&environment) as Arc<dyn Environment>,
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
             store: None,
             deliveries: None,
-        })
-        .await
-        .map_err(refused)?;
+        };
+        let app = match App::start(options(free(listen).await?, free(admin).await?)).await {
+            // Somebody was faster.
+            Err(AppError::Listen { .. }) => App::start(options(ANY, ANY)).await,
+            started => started,
+        };
+        let app = app.map_err(refused)?;
         let places = Places { listen: app.listen(), admin: app.admin(), receiver, rules };
-        Ok(Self { app, tasks, received, kept: VecDeque::new(), http: Http::new()?, places })
+        let (kept, samples) = (VecDeque::new(), HashSet::new());
+        Ok(Self { app, tasks, received, kept, http: Http::new()?, places, clock, samples })
     }
 
-    /// The call's three events, and then whatever comes.
+    /// The samples' past, the call's three events, and then whatever comes.
     async fn play(&mut self, once: bool, out: &mut Out) -> Result<(), Failure> {
-        out.line(&tell::opening(&self.places, out))?;
+        out.line(&tell::opening(&self.places, once, out))?;
+        if !once {
+            let played = self.play_past().await?;
+            out.line(&tell::played(&played, out))?;
+        }
         let mut made = 0;
         let mut last = None;
         for (name, body) in CALL {
@@ -148,16 +174,71 @@ impl Stage {
         if once {
             return Ok(());
         }
+        let began = Instant::now();
+        let mut coming = coming(self.clock.now());
+        let mut next = coming.next();
         loop {
+            let due = next.as_ref().map_or(began, |sample: &Sample| began + sample.at);
             tokio::select! {
+                biased;
                 error = self.app.failed() => return Err(refused(error)),
+                () = tokio::time::sleep_until(due), if next.is_some() => {
+                    if let Some(sample) = next.take() {
+                        let id = self.send("a sample", sample.body).await?;
+                        self.samples.insert(id);
+                    }
+                    next = coming.next();
+                    if next.is_none() {
+                        out.line(&tell::no_more_samples(out))?;
+                    }
+                }
                 () = tokio::time::sleep(LOOK_EVERY) => self.keep(),
             }
             for id in self.newer(last).await? {
-                let routed = self.routed(id, None).await?;
-                out.line(&tell::event(&routed, out))?;
                 last = Some(id);
+                if self.samples.remove(&id) {
+                    let (event, deliveries) = self.app.store().event(id).await?;
+                    out.line(&tell::sample(&event, deliveries.iter().map(|(made, _)| made), out))?;
+                } else {
+                    let routed = self.routed(id, None).await?;
+                    out.line(&tell::event(&routed, out))?;
+                }
             }
+        }
+    }
+
+    /// Minutes of samples in seconds: after each the clock catches up to the next.
+    async fn play_past(&mut self) -> Result<Played, Failure> {
+        let mut played = Played::default();
+        for Sample { at, body } in traffic::round(0, self.clock.now()) {
+            self.clock.catch_up(traffic::ROUND.saturating_sub(at));
+            let id = self.send("a sample", body).await?;
+            self.tried(id).await?;
+            played.events += 1;
+        }
+        self.clock.catch_up(Duration::ZERO);
+        let stats = self.app.store().stats().await?;
+        played.waiting = stats.targets.iter().map(|(_, counts)| counts.pending).sum();
+        played.dead = stats.targets.iter().map(|(_, counts)| counts.dead).sum();
+        Ok(played)
+    }
+
+    /// Waits until each delivery of the event has ended or been tried, or waits for an open circuit.
+    async fn tried(&mut self, id: EventId) -> Result<(), Failure> {
+        let deadline = Instant::now() + BEAT;
+        let store = Arc::clone(self.app.store());
+        loop {
+            self.keep();
+            let (_, deliveries) = store.event(id).await?;
+            let waiting = deliveries.iter().any(|(delivery, attempts)| {
+                matches!(delivery.state, DeliveryState::Pending { .. })
+                    && attempts.is_empty()
+                    && delivery.target.as_str() != "warehouse"
+            });
+            if !waiting || Instant::now() >= deadline {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY / 10).await;
         }
     }
 
@@ -203,7 +284,7 @@ impl Stage {
             }
             let stored = store.body(id).await?;
             let snapshot = self.app.published().load();
-            let now = System.now();
+            let now = self.clock.now();
             let explanation = explain_stored(&snapshot, &stored.envelope, &stored.body, now);
             let mut arrived = self.arrived(id);
             let deliveries = deliveries
@@ -240,6 +321,15 @@ impl Stage {
         self.kept = others;
         of_event.into()
     }
+}
+
+/// The samples that are still to come, as they fall from now on.
+fn coming(now: Timestamp) -> impl Iterator<Item = Sample> {
+    (1..=ROUNDS).flat_map(move |number| {
+        let start = traffic::ROUND * (number - 1);
+        let samples = traffic::round(number, now.plus(start));
+        samples.into_iter().map(move |sample| Sample { at: start + sample.at, ..sample })
+    })
 }
 
 /// The path under which the stand-ins play a kind of target.

@@ -53,13 +53,28 @@ impl Routed {
     }
 }
 
+/// What was played before the call.
+#[derive(Debug, Default)]
+pub(super) struct Played {
+    /// Events sent.
+    pub(super) events: u64,
+    /// Deliveries that wait.
+    pub(super) waiting: u64,
+    /// Dead letters.
+    pub(super) dead: u64,
+}
+
 /// The heading and the addresses.
-pub(super) fn opening(places: &Places, out: &Out) -> String {
+pub(super) fn opening(places: &Places, once: bool, out: &Out) -> String {
     let Places { listen, admin, receiver, rules } = places;
     let lines = [
         ("webhooks", format!("http://{listen}/webhook"), "what you would give to Retell"),
-        ("API", format!("http://{admin}"), "status, events, replay, metrics"),
-        ("stand-ins", format!("http://{receiver}"), "plays Slack and the CRM"),
+        (
+            "page",
+            format!("http://{admin}"),
+            "open it in a browser; the API and metrics are there, too",
+        ),
+        ("stand-ins", format!("http://{receiver}"), "plays Slack, the CRM and a warehouse"),
         ("rules", rules.display().to_string(), "edit it: it is read again while this runs"),
     ];
     let mut table = Table::bare();
@@ -67,10 +82,46 @@ pub(super) fn opening(places: &Places, out: &Out) -> String {
         table.row([inked(format!("  {name}"), Ink::Faint), cell(place), inked(note, Ink::Faint)]);
     }
     let title = out.paint(Ink::Strong, "hookswitch demo");
-    format!(
-        "{title}: one call of a voice agent, routed as it happens\n\n{}",
-        table.lines(out.coloured())
-    )
+    let what = if once {
+        "one call of a voice agent, routed as it happens"
+    } else {
+        "an agency's voice agents, routed as it happens"
+    };
+    format!("{title}: {what}\n\n{}", table.lines(out.coloured()))
+}
+
+/// What the samples of the past came to.
+pub(super) fn played(played: &Played, out: &Out) -> String {
+    let Played { events, waiting, dead } = *played;
+    let what = format!(
+        "\nThe last four minutes, played in seconds: {}. The warehouse is out of order ({} waiting), the CRM\nrefuses one tenant ({}). More comes while this runs.\n\nOne call in full:",
+        count(events, "event"),
+        count(waiting, "delivery"),
+        count(dead, "dead letter"),
+    );
+    out.paint(Ink::Faint, &what)
+}
+
+/// One sample, in one line.
+pub(super) fn sample<'d>(
+    event: &EventRecord,
+    deliveries: impl Iterator<Item = &'d DeliveryRecord>,
+    out: &Out,
+) -> String {
+    let name = clean(event.envelope.name.as_deref().unwrap_or("an event without a name"));
+    let subject = clean(event.envelope.subject.as_deref().unwrap_or_default());
+    let targets: Vec<_> = deliveries.map(|delivery| delivery.target.as_str()).collect();
+    let to = if targets.is_empty() {
+        out.paint(Ink::Faint, event.state.as_str())
+    } else {
+        format!("→ {}", out.paint(Ink::Name, &targets.join(", ")))
+    };
+    format!("{name}  {}  {to}", out.paint(Ink::Faint, &subject))
+}
+
+/// The samples have come to their end.
+pub(super) fn no_more_samples(out: &Out) -> String {
+    out.paint(Ink::Faint, "No more samples are sent; events of your own are still shown.")
 }
 
 /// One event: how it was answered, which rules matched and why, what each target answered and received.
@@ -163,6 +214,7 @@ pub(super) fn closing(places: &Places, made: usize, once: bool, out: &Out) -> St
         format!("  curl -i http://{listen}/webhook -H 'content-type: application/json' \\\n    --data '{SAMPLE}'"),
         String::new(),
         format!("  hookswitch events --admin http://{admin}"),
+        format!("  hookswitch dead-letters list --admin http://{admin}"),
         String::new(),
         out.paint(Ink::Faint, "Ctrl-C ends the demo and removes its files."),
     ]

@@ -53,8 +53,12 @@ impl Sink {
         })?;
         let bound = listener.local_addr()?;
         let tasks = Tasks::new();
-        let script =
-            Script { statuses: self.status, retry_after: self.retry_after, delay: self.delay };
+        let script = Script {
+            statuses: self.status,
+            retry_after: self.retry_after,
+            delay: self.delay,
+            answer: None,
+        };
         let mut received = start(listener, script, &tasks);
         let mut out = Out::stdout();
         match self.output.form {

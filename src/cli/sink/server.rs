@@ -35,7 +35,12 @@ pub(in crate::cli) struct Script {
     pub(in crate::cli) retry_after: Option<u32>,
     /// The wait before each answer.
     pub(in crate::cli) delay: Duration,
+    /// What a path has against a body, before anything else.
+    pub(in crate::cli) answer: Option<Objection>,
 }
+
+/// What a path has against a body: the status that it is answered.
+pub(in crate::cli) type Objection = fn(&str, &[u8]) -> Option<u16>;
 
 /// One request, and what it was answered.
 #[derive(Debug)]
@@ -117,7 +122,9 @@ impl Server {
         let Ok(body) = Limited::new(body, BODY_MAX).collect().await else {
             return Ok(reply(413, None, "the body is too large or was cut off\n"));
         };
-        let status = self.status(head.uri.path());
+        let body = body.to_bytes();
+        let against = self.script.answer.and_then(|answer| answer(head.uri.path(), &body));
+        let status = against.unwrap_or_else(|| self.status(head.uri.path()));
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let received = Received {
             at: System.now(),
@@ -128,7 +135,7 @@ impl Server {
                 .iter()
                 .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
                 .collect(),
-            body: body.to_bytes(),
+            body,
             status,
         };
         if self.received.send(received).await.is_err() {
@@ -169,8 +176,12 @@ mod tests {
     #[test]
     fn each_path_walks_through_the_script_by_itself() {
         let (received, _taken) = mpsc::channel(1);
-        let script =
-            Script { statuses: vec![500, 429, 200], retry_after: None, delay: Duration::ZERO };
+        let script = Script {
+            statuses: vec![500, 429, 200],
+            retry_after: None,
+            delay: Duration::ZERO,
+            answer: None,
+        };
         let server = Server { script, counts: Mutex::default(), received };
         let walk: Vec<_> = (0..4).map(|_| server.status("/slack")).collect();
         assert_eq!(walk, [500, 429, 200, 200]);
