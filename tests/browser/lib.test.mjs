@@ -22,7 +22,7 @@ writeFileSync(join(folder, "package.json"), '{"type":"module"}');
 after(() => rmSync(folder, { recursive: true, force: true }));
 const load = (name) => import(pathToFileURL(join(folder, name)));
 
-const { parse, pretty, JsonError } = await load("lib/json.js");
+const { compact, parse, pretty, JsonError } = await load("lib/json.js");
 const { curl, quote } = await load("lib/curl.js");
 const { conversation } = await load("lib/transcript.js");
 const { course, outstanding } = await load("lib/course.js");
@@ -67,6 +67,7 @@ test("JSON is what the language says it is, and nothing else", () => {
 
 test("nothing is lost of what stands in a document", () => {
   const text = '{"id":12345678901234567890123,"2":"b","1":"a","1":"again","x":1.10,"__proto__":{"y":1}}';
+  assert.equal(compact(parse(text)), text);
   assert.equal(pretty(parse(text)).replaceAll(/\s/g, ""), text);
   assert.equal({}.y, undefined);
 });

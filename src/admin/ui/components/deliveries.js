@@ -64,7 +64,7 @@ function Delivery({ event, delivery, onChange, explanation, onWantRequests }) {
       ${delivery.state === "pending" && html`<li class="attempt is-next"><span class="attempt-sign"></span><${Next} delivery=${delivery} /></li>`}
     </ol>
     ${onWantRequests && html`<button type="button" class="delivery-sent" aria-expanded=${sent ? "true" : "false"} onClick=${showSent}>${sent ? "Hide the request" : "What is sent"}</button>`}
-    ${sent && html`<${Sent} target=${delivery.target} explanation=${explanation} />`}
+    ${sent && html`<div class="sent-wrap"><${Sent} target=${delivery.target} explanation=${explanation} /></div>`}
   </li>`;
 }
 

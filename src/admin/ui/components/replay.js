@@ -5,7 +5,7 @@ import { at, get, isMissing, post } from "../lib/api.js";
 import { download } from "../lib/clipboard.js";
 import { bytes, plural } from "../lib/format.js";
 import { targets } from "../lib/instance.js";
-import { parse, pretty, tryParse } from "../lib/json.js";
+import { compact, parse, pretty, tryParse } from "../lib/json.js";
 import { useResource } from "../lib/resource.js";
 import { navigate } from "../lib/router.js";
 import { Button } from "./button.js";
@@ -78,14 +78,17 @@ export function EditDialog({ event, text, onClose }) {
     area.current.setSelectionRange(0, 0);
     area.current.scrollTop = 0;
   }, []);
-  const fault = useMemo(() => {
+  // What came in one line is sent in one line, however it is shown.
+  const inOneLine = !text.trim().includes("\n");
+  const { fault, body } = useMemo(() => {
     try {
       const root = parse(draft);
-      return root.kind === "object" ? undefined : "an event is a JSON object";
+      if (root.kind !== "object") return { fault: "an event is a JSON object" };
+      return { body: inOneLine ? compact(root) : draft };
     } catch (failure) {
-      return failure.message;
+      return { fault: failure.message };
     }
-  }, [draft]);
+  }, [draft, inOneLine]);
   const edit = (value) => {
     setDraft(value);
     setPlan(undefined);
@@ -100,11 +103,11 @@ export function EditDialog({ event, text, onClose }) {
     }
     setBusy("");
   };
-  const check = () => run("check", async () => setPlan(await post("/api/v1/explain", draft, { raw: true, params: { source: event.source } })));
+  const check = () => run("check", async () => setPlan(await post("/api/v1/explain", body, { raw: true, params: { source: event.source } })));
   const submit = () => {
     if (fault || busy) return undefined;
     return run("send", async () => {
-      const made = await post(at`/api/v1/events/${event.id}/replay`, to ? { body: draft, to } : { body: draft });
+      const made = await post(at`/api/v1/events/${event.id}/replay`, to ? { body, to } : { body });
       toast("Sent as a new event", { detail: outcome(made) });
       navigate(at`/events/${made.event}`);
     });
@@ -121,7 +124,7 @@ export function EditDialog({ event, text, onClose }) {
     edit(field.value);
   };
   return html`<${Dialog} title="Edit and replay" wide onClose=${onClose} onSubmit=${submit}
-    footer=${html`<span class="edit-state small">${fault ? html`<span class="tone-bad toned">Not JSON: ${fault}</span>` : html`<span class="quiet">JSON, ${bytes(new TextEncoder().encode(draft).length)}</span>`}</span>
+    footer=${html`<span class="edit-state small">${fault ? html`<span class="tone-bad toned">Not JSON: ${fault}</span>` : html`<span class="quiet">JSON, ${bytes(new TextEncoder().encode(body).length)}</span>`}</span>
       <span class="spacer"></span>
       <${Button} busy=${busy === "check"} disabled=${Boolean(fault)} onClick=${check}>Where would it go?<//>
       <${Button} type="submit" variant="primary" icon="replay" busy=${busy === "send"} disabled=${Boolean(fault)} title="Ctrl+Enter">Replay edited<//>`}>

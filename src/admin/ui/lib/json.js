@@ -155,21 +155,18 @@ export function pretty(node, indent = "") {
   }
 }
 
-/** The member `name`, if `node` is an object that has it; the last, as most readers take it. */
-export function member(node, name) {
-  return node?.kind === "object" ? node.entries.findLast(([other]) => other === name)?.[1] : undefined;
-}
-
-/** The string behind names, one below the other. */
-export function stringAt(node, ...names) {
-  const found = names.reduce(member, node);
-  return found?.kind === "string" ? found.value : undefined;
-}
-
-/** The number behind names. */
-export function numberAt(node, ...names) {
-  const found = names.reduce(member, node);
-  return found?.kind === "number" ? Number(found.text) : undefined;
+/** The document as text, in one line. */
+export function compact(node) {
+  switch (node.kind) {
+    case "object":
+      return `{${node.entries.map(([name, value]) => `${JSON.stringify(name)}:${compact(value)}`).join(",")}}`;
+    case "array":
+      return `[${node.items.map(compact).join(",")}]`;
+    case "string":
+      return JSON.stringify(node.value);
+    default:
+      return node.text;
+  }
 }
 
 /** What stands in a node, in one line. */
