@@ -63,12 +63,17 @@ function TargetSelect({ value, onChange, all }) {
   </select>`;
 }
 
+/** What was written and not sent, by event, so that a closed editor loses nothing. As long as the page. */
+const drafts = new Map();
+const DRAFTS_MAX = 20;
+
 /** An editor for the body, and what the rules would make of it. `text` is the body as it came. */
 export function EditDialog({ event, text, onClose }) {
-  const [draft, setDraft] = useState(() => {
+  const original = useMemo(() => {
     const root = tryParse(text);
     return root ? pretty(root) : text;
-  });
+  }, [text]);
+  const [draft, setDraft] = useState(() => drafts.get(event.id) ?? original);
   const [to, setTo] = useState("");
   const [busy, setBusy] = useState("");
   const [error, setError] = useState();
@@ -92,6 +97,9 @@ export function EditDialog({ event, text, onClose }) {
   const edit = (value) => {
     setDraft(value);
     setPlan(undefined);
+    drafts.delete(event.id);
+    if (value !== original) drafts.set(event.id, value);
+    if (drafts.size > DRAFTS_MAX) drafts.delete(drafts.keys().next().value);
   };
   const run = async (what, task) => {
     setBusy(what);
@@ -108,6 +116,7 @@ export function EditDialog({ event, text, onClose }) {
     if (fault || busy) return undefined;
     return run("send", async () => {
       const made = await post(at`/api/v1/events/${event.id}/replay`, to ? { body, to } : { body });
+      drafts.delete(event.id);
       toast("Sent as a new event", { detail: outcome(made) });
       navigate(at`/events/${made.event}`);
     });
@@ -125,6 +134,7 @@ export function EditDialog({ event, text, onClose }) {
   };
   return html`<${Dialog} title="Edit and replay" wide onClose=${onClose} onSubmit=${submit}
     footer=${html`<span class="edit-state small">${fault ? html`<span class="tone-bad toned">Not JSON: ${fault}</span>` : html`<span class="quiet">JSON, ${bytes(new TextEncoder().encode(body).length)}</span>`}</span>
+      ${draft !== original && html`<${Button} variant="ghost" onClick=${() => edit(original)}>Start over<//>`}
       <span class="spacer"></span>
       <${Button} busy=${busy === "check"} disabled=${Boolean(fault)} onClick=${check}>Where would it go?<//>
       <${Button} type="submit" variant="primary" icon="replay" busy=${busy === "send"} disabled=${Boolean(fault)} title="Ctrl+Enter">Replay edited<//>`}>

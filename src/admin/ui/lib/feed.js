@@ -61,6 +61,8 @@ export class Feed {
     this.cursor = undefined;
     this.cut = false;
     this.held = false;
+    /** Whether there is a gap between what is shown and what came since: then letting in begins anew. */
+    this.gap = false;
     this.buffer = [];
     this.ids = new Set();
     this.checks = new Map();
@@ -121,11 +123,12 @@ export class Feed {
   /** Lets in what waits. */
   release() {
     const waiting = this.buffer;
-    if (waiting.length === 0) return;
-    this.buffer = [];
-    this.waiting.value = 0;
-    if (waiting.length >= WAITING_MAX) this.begin();
-    else this.prepend(waiting);
+    if (this.gap || waiting.length >= WAITING_MAX) this.begin();
+    else if (waiting.length > 0) {
+      this.buffer = [];
+      this.waiting.value = 0;
+      this.prepend(waiting);
+    }
   }
 
   // ---- the stream ----
@@ -196,7 +199,8 @@ export class Feed {
     } catch {
       return;
     }
-    this.begin();
+    if (this.held) this.gap = true;
+    else this.begin();
   }
 
   // ---- pages ----
@@ -214,6 +218,7 @@ export class Feed {
     this.buffer = [];
     this.waiting.value = 0;
     this.ids.clear();
+    this.gap = false;
     this.fresh = true;
     return this.sync();
   }
@@ -237,7 +242,11 @@ export class Feed {
       this.error.value = undefined;
       if (this.changes && !this.held && this.rows.peek().length <= PAGE) this.fresh = true;
       const joins = page.events.some((event) => this.ids.has(event.id)) || page.next === undefined;
-      if (this.fresh || this.loading.peek() || !joins) this.restart(page);
+      if (!joins && this.held && !this.fresh && this.rows.peek().length > 0) {
+        // Who reads further down is not torn away.
+        this.gap = true;
+        this.waiting.value = Math.max(this.waiting.peek(), page.events.length);
+      } else if (this.fresh || this.loading.peek() || !joins) this.restart(page);
       else {
         this.update(page.events);
         this.add(page.events.filter((event) => !this.ids.has(event.id)));

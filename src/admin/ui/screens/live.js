@@ -23,7 +23,11 @@ const KNOWN_EVENTS = [
   "transfer_cancelled", "transfer_ended", "chat_started", "chat_ended", "chat_analyzed", "chat_inbound",
 ];
 
-const STATES = ["routed", "unrouted", "ignored", "revised", "quarantined", "pending", "delivered", "dead"];
+/** What the server filters by, of events and of their deliveries. */
+const STATES = [
+  { label: "Event", names: ["routed", "unrouted", "ignored", "revised", "quarantined"] },
+  { label: "Delivery", names: ["pending", "delivered", "dead"] },
+];
 
 const TYPING_MS = 300;
 /** Most dots in a row. */
@@ -183,8 +187,8 @@ function FilterBar({ filters, rows, search, open }) {
       <${Choice} name="event" label="Event" value=${filters.event} list=${names} onSet=${set} />
       <${Choice} name="agent" label="Agent" value=${filters.agent} list=${agents} onSet=${set} />
       <${Choice} name="call" label="Call" value=${filters.call} onSet=${set} />
-      <${Select} label="Target" value=${filters.target} choices=${targets.value} onSet=${(value) => set("target", value)} />
-      <${Select} label="State" value=${filters.state} choices=${STATES} onSet=${(value) => set("state", value)} />
+      <${Select} label="Target" value=${filters.target} groups=${[{ label: "Configured", names: targets.value }]} onSet=${(value) => set("target", value)} />
+      <${Select} label="State" value=${filters.state} groups=${STATES} onSet=${(value) => set("state", value)} />
       ${extra.map(
         (name) => html`<span class="chip is-on" key=${name}>${name}: <strong class="ellipsis">${filters[name]}</strong>
           <button type="button" aria-label=${`Remove the filter ${name}`} onClick=${() => set(name, "")}><${Icon} name="cross" size=${12} /></button></span>`,
@@ -228,10 +232,11 @@ function Choice({ name, label, value = "", list, onSet }) {
     ${list && html`<datalist id=${`list-${name}`}>${list.map((one) => html`<option key=${one} value=${one} />`)}</datalist>`}`;
 }
 
-function Select({ label, value = "", choices, onSet }) {
-  const all = value && !choices.includes(value) ? [value, ...choices] : choices;
+function Select({ label, value = "", groups, onSet }) {
+  const known = groups.some(({ names }) => names.includes(value));
   return html`<select class=${`select filter ${value ? "is-on" : ""}`} aria-label=${label} value=${value} onChange=${(event) => onSet(event.currentTarget.value)}>
-    <option value="">${label}</option>${all.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}
+    <option value="">${label}</option>${value && !known && html`<option value=${value}>${value}</option>`}
+    ${groups.map((group) => html`<optgroup key=${group.label} label=${group.label}>${group.names.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</optgroup>`)}
   </select>`;
 }
 
