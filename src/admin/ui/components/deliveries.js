@@ -17,14 +17,14 @@ import { toast, toastError } from "./toast.js";
 const ATTEMPTS_SHOWN = 5;
 
 /**
- * @param {{event: object, onChange: () => void, explanation?: {data?: object, error?: Error, loading: boolean}, onWantRequests?: () => void}} props
- *   `explanation` has the requests; it is asked for with `onWantRequests` when a person wants to see one.
+ * @param {{event: object, targets?: object[], onChange: () => void, explanation?: {data?: object, error?: Error, loading: boolean}, onWantRequests?: () => void}} props
+ *   `targets` as the API lists them, to say why something waits; `explanation` has the requests; it is asked for with `onWantRequests` when a person wants to see one.
  */
-export function Deliveries({ event, onChange, explanation, onWantRequests }) {
+export function Deliveries({ event, targets = [], onChange, explanation, onWantRequests }) {
   if (event.deliveries.length === 0) return html`<div class="card-body"><${NoDeliveries} event=${event} /></div>`;
   const sorted = [...event.deliveries].sort((one, other) => one.id - other.id);
   return html`<ol class="deliveries">${sorted.map(
-    (delivery) => html`<${Delivery} key=${delivery.id} event=${event} delivery=${delivery} onChange=${onChange} explanation=${explanation} onWantRequests=${onWantRequests} />`,
+    (delivery) => html`<${Delivery} key=${delivery.id} event=${event} delivery=${delivery} target=${targets.find(({ name }) => name === delivery.target)} onChange=${onChange} explanation=${explanation} onWantRequests=${onWantRequests} />`,
   )}</ol>`;
 }
 
@@ -39,7 +39,7 @@ function NoDeliveries({ event }) {
   return html`<${Note} tone=${event.state === "quarantined" ? "bad" : "off"}><strong>No deliveries.</strong> ${text}<//>`;
 }
 
-function Delivery({ event, delivery, onChange, explanation, onWantRequests }) {
+function Delivery({ event, delivery, target, onChange, explanation, onWantRequests }) {
   const [all, setAll] = useState(false);
   const [sent, setSent] = useState(false);
   const history = delivery.history ?? [];
@@ -61,7 +61,7 @@ function Delivery({ event, delivery, onChange, explanation, onWantRequests }) {
     ${hidden > 0 && html`<button type="button" class="tree-more attempts-more" onClick=${() => setAll(true)}>${plural(hidden, "earlier attempt")}</button>`}
     <ol class="attempts">
       ${history.slice(hidden).map((attempt) => html`<${Attempt} key=${attempt.number} attempt=${attempt} />`)}
-      ${delivery.state === "pending" && html`<li class="attempt is-next"><span class="attempt-sign"></span><${Next} delivery=${delivery} /></li>`}
+      ${delivery.state === "pending" && html`<li class="attempt is-next"><span class="attempt-sign"></span><${Next} delivery=${delivery} target=${target} /></li>`}
     </ol>
     ${onWantRequests && html`<button type="button" class="delivery-sent" aria-expanded=${sent ? "true" : "false"} onClick=${showSent}>${sent ? "Hide the request" : "What is sent"}</button>`}
     ${sent && html`<div class="sent-wrap"><${Sent} target=${delivery.target} explanation=${explanation} /></div>`}
@@ -78,7 +78,9 @@ function Outcome({ event, delivery }) {
   return html`since <${Time} value=${delivery.age_from} />`;
 }
 
-function Next({ delivery }) {
+function Next({ delivery, target }) {
+  if (target?.paused) return html`<span class="second">A person paused <a href="/targets">${delivery.target}</a>: this waits until it is resumed.</span>`;
+  if (target && target.circuit !== "closed") return html`<span class="second">Attempts at <a href="/targets">${delivery.target}</a> keep failing, so it is only probed for now: this waits until it answers.</span>`;
   if (delivery.attempts === 0) return html`<span class="second">${delivery.order_key ? "Waits for its turn, or is under way" : "Due, or under way"}</span>`;
   const due = delivery.due && Date.parse(delivery.due) > now.value;
   return html`<span class="second">Next attempt ${due ? html`<${Ago} value=${delivery.due} />` : "is due, or under way"}</span>`;

@@ -197,6 +197,9 @@ function Signature({ event }) {
 
 const SIDES = ["deliveries", "why"];
 
+/** How often the targets are asked for why something waits. */
+const TARGETS_MS = 3_000;
+
 function Fate({ event, masked, reload }) {
   const side = SIDES.includes(query.value.get("side")) ? query.value.get("side") : "deliveries";
   const [revision, setRevision] = useState("stored");
@@ -206,6 +209,8 @@ function Fate({ event, masked, reload }) {
     (signal) => (needed ? get(at`/api/v1/events/${event.id}/explanation`, { revision, masked: masked && "true" }, { signal }) : Promise.resolve(undefined)),
     [event.id, revision, masked, needed],
   );
+  const waits = isPending(event);
+  const known = useResource((signal) => (waits ? get("/api/v1/targets", {}, { signal }) : Promise.resolve(undefined)), [waits], { every: waits && TARGETS_MS });
   useKeys([
     { keys: "1", label: "Deliveries", run: () => setQuery({ side: undefined }) },
     { keys: "2", label: "Explanation", run: () => setQuery({ side: "why" }) },
@@ -216,7 +221,7 @@ function Fate({ event, masked, reload }) {
   ];
   return html`<${Tabs} label="What became of it" id="fate" tabs=${tabs} value=${side} onChange=${(next) => setQuery({ side: next === "deliveries" ? undefined : next })}>
     ${side === "deliveries"
-      ? html`<${Deliveries} event=${event} onChange=${reload} explanation=${explanation} onWantRequests=${() => setWanted(true)} />`
+      ? html`<${Deliveries} event=${event} targets=${known.data?.targets} onChange=${reload} explanation=${explanation} onWantRequests=${() => setWanted(true)} />`
       : html`<div class="card-body stack">
           <div class="row"><${Segmented} label="By which rules" value=${revision} onChange=${setRevision}
             choices=${[{ id: "stored", label: "On arrival" }, { id: "running", label: "By the rules now" }]} />

@@ -181,9 +181,9 @@ function FilterBar({ filters, rows, search, open }) {
   const agents = useMemo(() => [...new Set(rows.slice(0, 2_000).map((row) => row.agent).filter(Boolean))].sort(), [rows]);
   const set = (name, value) => setQuery({ [name]: value.trim() });
   const extra = ["rule", "since", "until"].filter((name) => filters[name]);
-  return html`<div class=${`filters ${open ? "is-open" : ""}`} role="search" aria-label="Filter events">
+  return html`<div class=${`live-filters ${open ? "is-open" : ""}`} role="search" aria-label="Filter events">
     <${SearchField} value=${filters.text ?? ""} input=${search} />
-    <div class="filters-rest">
+    <div class="live-filters-rest">
       <${Choice} name="event" label="Event" value=${filters.event} list=${names} onSet=${set} />
       <${Choice} name="agent" label="Agent" value=${filters.agent} list=${agents} onSet=${set} />
       <${Choice} name="call" label="Call" value=${filters.call} onSet=${set} />
