@@ -6,6 +6,7 @@ import { bytes } from "../lib/format.js";
 import { parse } from "../lib/json.js";
 import { CodeView, countPlaces } from "./codeview.js";
 import { CopyButton } from "./copy.js";
+import { Icon } from "./icon.js";
 import { Find } from "./find.js";
 import { JsonTree, findInTree } from "./jsontree.js";
 import { Note } from "./notes.js";
@@ -43,7 +44,7 @@ export function Body({ id, data, masked, view, onView }) {
       <span class="spacer"></span>
       <${Find} label="Find in the body" value=${needle} onInput=${setNeedle} total=${total} current=${current} onStep=${step} />
       <${CopyButton} text=${text} what="Body" />
-      ${!masked && html`<a class="button is-ghost is-small is-icon" href=${at`/api/v1/events/${id}/body`} download aria-label="Download the exact bytes" title="Download the exact bytes"><svg class="icon" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><path d="M8 2.5v8M4.5 7.5 8 11l3.5-3.5M3 13.5h10" /></svg></a>`}
+      ${!masked && html`<a class="button is-ghost is-small is-icon" href=${at`/api/v1/events/${id}/body`} download aria-label="Download the exact bytes" title="Download the exact bytes"><${Icon} name="download" /></a>`}
     </div>
     <div class="body-text">
       ${broken && html`<div class="body-note"><${Note} tone="warn" icon="warn">It is not UTF-8 throughout; what is not is shown as �. The download has the exact ${bytes(data.length)}.<//></div>`}

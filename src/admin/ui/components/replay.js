@@ -163,7 +163,7 @@ export function TestDialog({ event, onClose }) {
   return html`<${Dialog} title="Save as a test" wide onClose=${onClose} onSubmit=${() => setAsked(name.trim() || asked)}
     footer=${html`<${Button} onClick=${onClose}>Close<//><${Button} icon="download" variant="primary" disabled=${made.data === undefined}
       onClick=${() => download(made.data, "test.yaml", "text/yaml")}>Download<//>`}>
-    <p class="second">An entry for <code>tests:</code> of the rules file. It holds the event without secrets and access tokens, and expects what became of it; <code>hookswitch test</code> and every reload run it.</p>
+    <p class="second">An entry for <code>tests:</code> of the rules file. It expects what the running rules make of this event; <code>hookswitch test</code> and every reload run it. Credentials are taken out of it; what was said and who called is still in it.</p>
     <label class="field"><span class="field-label">Name</span>
       <input class="input" data-focus="true" value=${name} onInput=${(input) => setName(input.currentTarget.value)} onBlur=${() => setAsked(name.trim() || asked)} maxlength="200" /></label>
     ${missing

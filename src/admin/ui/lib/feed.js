@@ -14,6 +14,8 @@ const PAGE = 100;
 const ROWS_MAX = 20_000;
 /** Most new ones that wait while the list is held. */
 const WAITING_MAX = 5_000;
+/** Most that wait to be drawn. */
+const INCOMING_MAX = 500;
 /** How often the newest page is asked for where there is no stream. */
 const POLL_MS = 2_000;
 const POLL_HIDDEN_MS = 20_000;
@@ -32,7 +34,7 @@ const IDS_MAX = 100;
 export const FILTERS = ["text", "event", "agent", "call", "target", "state", "rule", "since", "until"];
 
 /** Those that the stream knows. */
-const STREAMED = ["event", "agent", "call", "target", "state"];
+const STREAMED = ["text", "event", "agent", "call", "target", "state", "rule"];
 
 export class Feed {
   /** @param {Record<string, string>} filters */
@@ -73,8 +75,8 @@ export class Feed {
 
   /** Whether the server can filter a stream like this. */
   get streams() {
-    const { text, rule, until, state } = this.filters;
-    return !text && !rule && !until && (!state || state in EVENT_STATES) && typeof EventSource === "function";
+    const { until, state } = this.filters;
+    return !until && (!state || state in EVENT_STATES) && typeof EventSource === "function";
   }
 
   /** Whether what matches can stop matching: then the list is what the page says. */
@@ -180,14 +182,17 @@ export class Feed {
     }
     this.incoming ??= [];
     this.incoming.push(event);
-    // All that come within a frame are drawn at once. A tab that is not seen draws no frames.
-    if (this.frame === undefined) {
-      this.frame = document.hidden ? setTimeout(() => this.takeIn(), 500) : requestAnimationFrame(() => this.takeIn());
-    }
+    // All that come within a frame are drawn at once. None comes as long as the tab is hidden: then a timer does, and a bound.
+    if (this.incoming.length >= INCOMING_MAX) this.takeIn();
+    else if (document.hidden) this.timers.incoming ??= setTimeout(() => this.takeIn(), REFRESH_MS);
+    else this.frame ??= requestAnimationFrame(() => this.takeIn());
   }
 
   takeIn() {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.timers.incoming);
     this.frame = undefined;
+    this.timers.incoming = undefined;
     const events = this.incoming ?? [];
     this.incoming = [];
     this.add(events.reverse());

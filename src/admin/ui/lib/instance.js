@@ -58,14 +58,19 @@ export async function look() {
 
 /** What changes with a revision only. Each may fail alone, and then what it is for goes without. */
 async function lookOnce() {
-  const [found, listed, place] = await Promise.allSettled([
-    get("/api/v1/targets"),
-    get("/api/v1/rules"),
-    get("/api/v1/webhook"),
-  ]);
+  lookForWebhook();
+  const [found, listed] = await Promise.allSettled([get("/api/v1/targets"), get("/api/v1/rules")]);
   if (found.status === "fulfilled") targets.value = found.value.targets.filter((target) => target.configured).map((target) => target.name);
   if (listed.status === "fulfilled") rules.value = listed.value.rules.map((rule) => rule.name);
-  if (place.status === "fulfilled") webhook.value = place.value;
+}
+
+/** Asks where events arrive; a tunnel may have been opened since. */
+export async function lookForWebhook() {
+  try {
+    webhook.value = await get("/api/v1/webhook");
+  } catch {
+    // Then the usual address is shown.
+  }
 }
 
 /**

@@ -113,11 +113,10 @@ function useActions({ event, body, masked, show }) {
       : "While dedupe remembers the event, the same body counts as a repeat.");
   };
   const start = (what) => {
-    const needs = what === "curl" || what === "edit";
-    if (needs && masked) {
+    if (what !== "replay" && masked) {
       setNext(what);
       setDialog("show");
-    } else if (needs && !body.data) toastError(body.error ?? new Error("The body is still loading: try again in a moment."));
+    } else if (what !== "replay" && !body.data) toastError(body.error ?? new Error("The body is still loading: try again in a moment."));
     else if (what === "curl") copyCurl();
     else setDialog(what);
   };

@@ -5,7 +5,7 @@ import { html, signal, useEffect, useMemo, useRef, useState } from "../lib/html.
 import { deliveredMs, isPending, latestByTarget } from "../lib/deliveries.js";
 import { FILTERS, Feed } from "../lib/feed.js";
 import { count, duration, plural } from "../lib/format.js";
-import { isSigned, targets, webhook, webhookAddress } from "../lib/instance.js";
+import { isSigned, lookForWebhook, targets, webhook, webhookAddress } from "../lib/instance.js";
 import { useKeys } from "../lib/keys.js";
 import { navigate, query, setQuery } from "../lib/router.js";
 import { at, reachable } from "../lib/api.js";
@@ -30,6 +30,8 @@ const STATES = [
 ];
 
 const TYPING_MS = 300;
+/** How often the address for Retell is asked for while there is nothing else to show. */
+const WEBHOOK_MS = 5_000;
 /** Most dots in a row. */
 const DOTS_MAX = 9;
 const ROW_HEIGHT = 36;
@@ -168,7 +170,7 @@ function Mode({ feed, paused }) {
   const lost = !reachable.value;
   const [tone, text, title] = lost ? ["bad", "connecting again", "hookswitch does not answer"] : paused ? ["warn", "paused", "New events wait until you go on"] : {
     live: ["ok", "live", "Events appear as they arrive"],
-    polling: ["ok", "live", "Asked for every two seconds: this filter, or this server, has no stream"],
+    polling: ["ok", "live", "Asked for every two seconds: there is no stream for this filter, or no seat in it"],
     away: ["bad", "connecting again", "The stream broke off; it goes on where it was"],
     connecting: ["off", "connecting", ""],
     still: ["off", "past events", "With `until`, nothing new can appear"],
@@ -219,7 +221,7 @@ function SearchField({ value, input }) {
     }
   };
   return html`<label class=${`search ${value ? "is-on" : ""}`}><${Icon} name="search" /><span class="visually-hidden">Text in events</span>
-    <input ref=${input} type="search" placeholder="Search ids, names and bodies" spellcheck="false" autocomplete="off" value=${text} onInput=${onInput} onKeyDown=${onKeyDown} />
+    <input ref=${input} type="search" maxlength="200" placeholder="Search ids, names and bodies" spellcheck="false" autocomplete="off" value=${text} onInput=${onInput} onKeyDown=${onKeyDown} />
     <${Kbd} keys="/" /></label>`;
 }
 
@@ -303,6 +305,15 @@ function Nothing({ feed, filtered }) {
       <${Button} onClick=${clear}>Clear the filters<//>
     <//>`;
   }
+  return html`<${Nobody} />`;
+}
+
+/** Nothing has ever arrived: where to send it. */
+function Nobody() {
+  useEffect(() => {
+    const timer = setInterval(lookForWebhook, WEBHOOK_MS);
+    return () => clearInterval(timer);
+  }, []);
   const signed = isSigned(webhook.value?.sources?.[0]?.name);
   const address = webhookAddress();
   const publicUrl = webhook.value?.public?.[0]?.url;
