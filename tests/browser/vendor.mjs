@@ -54,13 +54,14 @@ function wanted() {
   try {
     const files = new Map();
     const packages = new Map();
+    const licences = [];
     for (const [name, version] of Object.entries(PINS)) {
       const unpacked = unpack(name, version, work);
       const { license } = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8"));
-      const licenceFile = `${name.replace("@", "").replace("/", "-")}.LICENSE`;
-      files.set(licenceFile, readFileSync(join(unpacked, "LICENSE"), "utf8"));
-      packages.set(name, { unpacked, version, licence: license, licence_file: licenceFile });
+      licences.push(`==== ${name} ${version}: ${license}\n\n${readFileSync(join(unpacked, "LICENSE"), "utf8").trim()}\n`);
+      packages.set(name, { unpacked, version, licence: license });
     }
+    files.set("LICENSES", licences.join("\n\n"));
     const list = FILES.map(({ package: name, path, file }) => {
       const { unpacked, ...about } = packages.get(name);
       const theirs = readFileSync(join(unpacked, path), "utf8");
