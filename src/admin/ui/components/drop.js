@@ -42,10 +42,10 @@ export function DropField({ label, hint, value, onInput, onSend, accept, sizeMax
   return html`<div class=${over ? "drop is-over" : "drop"} onDragOver=${onDragOver} onDragLeave=${() => setOver(false)} onDrop=${onDrop}>
     <div class="drop-head"><label class="field-label" for=${id}>${label}</label><span class="spacer"></span>${actions}
       <${Button} small onClick=${() => picker.current.click()}>Open a file…<//></div>
-    <textarea id=${id} class="textarea" rows=${rows} value=${value} spellcheck="false" autocapitalize="off" autocomplete="off"
+    <textarea id=${id} class="textarea" rows=${rows} value=${value} spellcheck=${false} autocapitalize="off" autocomplete="off"
       aria-describedby=${hint ? told : undefined} aria-invalid=${invalid ? "true" : undefined}
       onInput=${(event) => onInput(event.currentTarget.value)} onKeyDown=${onKeyDown}></textarea>
-    <input ref=${picker} type="file" accept=${accept} hidden aria-label=${`A file for: ${label}`} tabindex="-1"
+    <input ref=${picker} type="file" accept=${accept} hidden
       onChange=${(event) => {
         read(event.currentTarget.files[0]);
         event.currentTarget.value = "";

@@ -27,7 +27,7 @@ export function Find({ value, onInput, total, current, onStep, label }) {
   };
   return html`<div class="find" role="search">
     <${Icon} name="search" />
-    <input ref=${input} type="search" class="find-input" placeholder="Find" aria-label=${label} value=${value} spellcheck="false"
+    <input ref=${input} type="search" class="find-input" placeholder="Find" aria-label=${label} value=${value} spellcheck=${false}
       autocomplete="off" onInput=${(event) => onInput(event.currentTarget.value)} onKeyDown=${onKeyDown} />
     <span class="find-count" role="status">${value && (total > 0 ? `${current + 1} of ${total}` : "none")}</span>
     <${Button} variant="ghost" small icon="up" label="Place found before" disabled=${total === 0} onClick=${() => onStep(-1)} />

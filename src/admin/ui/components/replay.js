@@ -139,7 +139,7 @@ export function EditDialog({ event, text, onClose }) {
       <${Button} busy=${busy === "check"} disabled=${Boolean(fault)} onClick=${check}>Where would it go?<//>
       <${Button} type="submit" variant="primary" icon="replay" busy=${busy === "send"} disabled=${Boolean(fault)} title="Ctrl+Enter">Replay edited<//>`}>
     <p class="second">It becomes a new event, marked as made from this one, and goes only where the running rules send it.</p>
-    <textarea ref=${area} class="textarea edit-area" aria-label="Body of the new event" spellcheck="false" autocomplete="off" autocapitalize="off" wrap="off" rows="18" data-focus="true"
+    <textarea ref=${area} class="textarea edit-area" aria-label="Body of the new event" spellcheck=${false} autocomplete="off" autocapitalize="off" wrap="off" rows="18" data-focus="true"
       value=${draft} onInput=${(input) => edit(input.currentTarget.value)} onKeyDown=${onKeyDown}></textarea>
     <label class="field"><span class="field-label">Of the targets that the rules name, send to</span><${TargetSelect} value=${to} onChange=${setTo} all="all of them" /></label>
     ${plan && html`<${Plan} plan=${plan} />`}

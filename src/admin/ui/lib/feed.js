@@ -139,14 +139,13 @@ export class Feed {
     const filters = Object.fromEntries(STREAMED.map((name) => [name, this.filters[name]]));
     const source = new EventSource(withParams("/api/v1/events/stream", filters));
     this.source = source;
-    let opened = false;
     source.onopen = () => {
       clearTimeout(this.timers.away);
       this.timers.away = undefined;
       this.again = AGAIN_MS;
       this.mode.value = "live";
-      if (opened) this.sync();
-      opened = true;
+      // Also the first time: what arrived between the first page and now is on neither.
+      this.sync();
     };
     source.onmessage = (message) => this.arrive(message.data);
     source.addEventListener("lagged", (message) => this.lag(message.data));

@@ -221,7 +221,7 @@ function SearchField({ value, input }) {
     }
   };
   return html`<label class=${`search ${value ? "is-on" : ""}`}><${Icon} name="search" /><span class="visually-hidden">Text in events</span>
-    <input ref=${input} type="search" maxlength="200" placeholder="Search ids, names and bodies" spellcheck="false" autocomplete="off" value=${text} onInput=${onInput} onKeyDown=${onKeyDown} />
+    <input ref=${input} type="search" maxlength="200" placeholder="Search ids, names and bodies" spellcheck=${false} autocomplete="off" value=${text} onInput=${onInput} onKeyDown=${onKeyDown} />
     <${Kbd} keys="/" /></label>`;
 }
 
@@ -230,7 +230,7 @@ function Choice({ name, label, value = "", list, onSet }) {
     if (event.key === "Enter") event.currentTarget.blur();
   };
   return html`<input class=${`input filter ${value ? "is-on" : ""}`} type="text" aria-label=${label} placeholder=${label} value=${value} title=${value}
-      list=${list && `list-${name}`} spellcheck="false" autocomplete="off" onChange=${(event) => onSet(name, event.currentTarget.value)} onKeyDown=${onKeyDown} />
+      list=${list && `list-${name}`} spellcheck=${false} autocomplete="off" onChange=${(event) => onSet(name, event.currentTarget.value)} onKeyDown=${onKeyDown} />
     ${list && html`<datalist id=${`list-${name}`}>${list.map((one) => html`<option key=${one} value=${one} />`)}</datalist>`}`;
 }
 

@@ -43,7 +43,7 @@ export function Login({ onLogin }) {
       <label class="field-label" for=${label}>Admin token</label>
       <div class="login-field">
         <input class="input" id=${label} ref=${field} name="token" type=${shown ? "text" : "password"} value=${token} autocomplete="current-password"
-          autocapitalize="off" spellcheck="false" aria-invalid=${error ? "true" : undefined} aria-describedby=${error ? told : undefined}
+          autocapitalize="off" spellcheck=${false} aria-invalid=${error ? "true" : undefined} aria-describedby=${error ? told : undefined}
           onInput=${(event) => setToken(event.currentTarget.value)} />
         <${Button} variant="ghost" icon="eye" label=${shown ? "Hide the token" : "Show the token"} aria-pressed=${shown ? "true" : "false"}
           onClick=${() => setShown(!shown)} />
