@@ -116,8 +116,11 @@ function useActions({ event, body, masked, show }) {
     if (what !== "replay" && masked) {
       setNext(what);
       setDialog("show");
-    } else if (what !== "replay" && !body.data) toastError(body.error ?? new Error("The body is still loading: try again in a moment."));
-    else if (what === "curl") copyCurl();
+    } else if (what !== "replay" && !body.data) {
+      // It goes on once the body is here.
+      if (body.error) toastError(body.error);
+      else setNext(what);
+    } else if (what === "curl") copyCurl();
     else setDialog(what);
   };
   const confirmed = () => {
