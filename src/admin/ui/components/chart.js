@@ -12,7 +12,7 @@ const [WIDTH, HEIGHT] = [240, 48];
  *
  * @param {{
  *   title: string,
- *   from: string, step_s: number,
+ *   from: number, step_s: number,
  *   series: {name: string, tone: string, values: (number | null)[]}[],
  *   form: "lines" | "bars",
  *   show: (value: number) => string,
@@ -25,7 +25,7 @@ export function Chart({ title, from, step_s: step, series, form, show, empty }) 
   const most = useMemo(() => highest(series, form, length), [series, form, length]);
   const last = useMemo(() => lastWith(series, length), [series, length]);
   const shown = pointed !== undefined && pointed < length ? pointed : last;
-  const at = (index) => Date.parse(from) + index * step * 1_000;
+  const at = (index) => from + index * step * 1_000;
 
   const point = (event) => {
     const box = event.currentTarget.getBoundingClientRect();

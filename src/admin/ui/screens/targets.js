@@ -49,7 +49,7 @@ export function Targets() {
     ${!list.data && !list.error && html`<${Loading} lines=${6} />`}
     ${list.data && targets.length === 0 && html`<${Empty} title="No targets yet" icon="targets">Name one under <code>targets</code> in the rules file.<//>`}
     <div class="targets">
-      ${targets.map((target) => html`<${Target} key=${target.name} target=${target} series=${ofTarget.get(target.name)} about=${series.data}
+      ${targets.map((target) => html`<${Target} key=${target.name} target=${target} series=${ofTarget.get(target.name)} about=${series.data && { ...series.data, minutes: Number(window) }}
         lacking=${series.error} changed=${list.reload} />`)}
     </div>
     <${DeadLetters} targets=${targets} changed=${list.reload} />
@@ -119,22 +119,25 @@ function Figure({ name, value, tone, to }) {
 function Charts({ name, series, about }) {
   if (!about) return html`<div class="charts"><${Loading} lines=${2} label=${`Loading the charts of ${name}`} /></div>`;
   if (!series) return null;
-  const shared = { from: about.from, step_s: about.step_s };
+  // It counts since the program began; the time before that is empty.
+  const lacks = Math.max(0, about.minutes - series.accepted.length);
+  const padded = (values) => [...new Array(lacks).fill(null), ...values];
+  const shared = { from: Date.parse(about.from) - lacks * about.step_s * 1_000, step_s: about.step_s };
   const total = (values) => values.reduce((all, value) => all + value, 0);
   const [accepted, failed] = [total(series.accepted), total(series.failed)];
   const rate = accepted + failed > 0 ? `${((failed / (accepted + failed)) * 100).toFixed(failed > 0 && failed * 100 < accepted + failed ? 1 : 0)} % of ${count(accepted + failed)} failed` : "Attempts";
   return html`<div class="charts">
     <${Chart} ...${shared} title="Latency" form="lines" show=${duration} empty="no attempt in this time"
       series=${[
-        { name: "p95", tone: "accent-soft", values: series.p95_ms },
-        { name: "p50", tone: "accent", values: series.p50_ms },
+        { name: "p95", tone: "accent-soft", values: padded(series.p95_ms) },
+        { name: "p50", tone: "accent", values: padded(series.p50_ms) },
       ]} />
     <${Chart} ...${shared} title=${rate} form="bars" show=${count} empty="no attempt in this time"
       series=${[
-        { name: "accepted", tone: "ok", values: series.accepted },
-        { name: "failed", tone: "bad", values: series.failed },
+        { name: "accepted", tone: "ok", values: padded(series.accepted) },
+        { name: "failed", tone: "bad", values: padded(series.failed) },
       ]} />
-    <${Chart} ...${shared} title="Waiting" form="bars" show=${count} empty="nothing waited in this time" series=${[{ name: "waiting", tone: "wait", values: series.pending }]} />
+    <${Chart} ...${shared} title="Waiting" form="bars" show=${count} empty="nothing waited in this time" series=${[{ name: "waiting", tone: "wait", values: padded(series.pending) }]} />
   </div>`;
 }
 

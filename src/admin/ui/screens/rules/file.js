@@ -100,7 +100,7 @@ function Hits({ rule, since }) {
     ${!rule.enabled && html`<${Badge} tone="off">switched off<//>`}
     ${rule.matches !== undefined &&
     (rule.matches > 0
-      ? html`<a class="hits" href=${`/?rule=${encodeURIComponent(rule.name)}`} title=${told} aria-label=${`${plural(rule.matches, "hit")} of ${rule.name}: show the events`}>${plural(rule.matches, "hit")}${rule.last_match && html`<span class="quiet"> · <${Ago} value=${rule.last_match.at} /></span>`}</a>`
+      ? html`<a class="hits" href=${`/?rule=${encodeURIComponent(rule.name)}`} title=${told}>${plural(rule.matches, "hit")}${rule.last_match && html`<span class="quiet"> · <${Ago} value=${rule.last_match.at} /></span>`}<span class="visually-hidden"> of ${rule.name}: show the events</span></a>`
       : html`<span class="hits quiet" title=${told}>no hits</span>`)}`;
 }
 
@@ -127,7 +127,7 @@ function Outline({ list, tests, current }) {
 
 function Entry({ rule, current, untested }) {
   const name = rule.line ? html`<a href=${`/rules?line=${rule.line}`} aria-current=${current ? "true" : undefined}>${rule.name}</a>` : html`<span>${rule.name}</span>`;
-  return html`<li class=${rule.enabled ? "outline-rule" : "outline-rule is-off"}>
+  return html`<li class="outline-rule">
     <span class="outline-name">${name}</span>
     <span class="outline-hits">${rule.matches !== undefined && html`<span title=${rule.last_match ? `last ${rule.last_match.at}` : undefined}>${count(rule.matches)}</span>`}</span>
     <span class="outline-to">
@@ -136,7 +136,7 @@ function Entry({ rule, current, untested }) {
       ${rule.stop && !rule.ignore && html`<span class="quiet" title="Rules below it are not looked at once it matched">stops</span>`}
       ${!rule.conditional && html`<span class="quiet">every event</span>`}
       ${untested && html`<span class="quiet">untested</span>`}
-      ${rule.last_match && html`<a class="quiet" href=${at`/events/${rule.last_match.event}`} aria-label=${`The last event that ${rule.name} matched`}><${Ago} value=${rule.last_match.at} /></a>`}
+      ${rule.last_match && html`<a class="quiet" href=${at`/events/${rule.last_match.event}`} title="The last event that it matched"><span class="visually-hidden">Last event of ${rule.name}: </span><${Ago} value=${rule.last_match.at} /></a>`}
     </span>
   </li>`;
 }
