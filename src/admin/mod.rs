@@ -5,7 +5,7 @@
 //! every error says what is wrong and what to do, as `application/problem+json`; nobody is let in whom [`guard`] does not
 //! know. Secrets never leave: the API has no way to read one. Bodies of events do leave, by [`events`] and [`explain`] alone.
 //!
-//! It leaves out TLS, which is for a proxy in front, and users: there is one token.
+//! It leaves out TLS, which is for a proxy in front, and users: there is one token, for which a browser gets a [`session`].
 
 mod body;
 mod convert;
@@ -21,6 +21,7 @@ mod query;
 mod replay;
 mod rules;
 mod serve;
+mod session;
 mod stream;
 mod targets;
 pub mod wire;
@@ -81,13 +82,15 @@ fn routes(parts: Arc<Parts>) -> Router {
 }
 
 /// Everything that can be asked, beside the page. `docs/openapi.yaml` describes the same.
-fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 20] {
+fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 22] {
     [
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),
         ("/metrics", get(health::metrics)),
         ("/-/reload", post(rules::reload)),
         ("/api/v1/openapi.yaml", get(description::document)),
+        (session::LOGIN, post(session::login)),
+        (session::LOGOUT, post(session::logout)),
         ("/api/v1/status", get(health::status)),
         ("/api/v1/events", get(events::list)),
         ("/api/v1/events/stream", get(stream::open).layer(Extension(stream::Seats::default()))),

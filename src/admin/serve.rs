@@ -36,6 +36,9 @@ const HEADER_COUNT_MAX: usize = 64;
 const LIFE_MAX: Duration = Duration::from_mins(5);
 /// How long a request under way may take once its connection is to end.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long an answer is held back that tells whether a token is right, a right one too: with [`CONNECTIONS_MAX`] it bounds how
+/// many tokens can be tried, and nobody who has the right one can be kept from logging in.
+const HOLD: Duration = Duration::from_millis(500);
 /// How long accepting rests after it failed: descriptors may be free again then.
 const ACCEPT_REST: Duration = Duration::from_millis(200);
 
@@ -91,6 +94,10 @@ async fn connection(parts: Arc<Parts>, router: Router, stream: TcpStream) {
                 )
             };
             let response = task.await.unwrap_or_else(|_| dressed(failed().into_response()));
+            // Here and not in the task: a client that does not wait does not keep anything waiting.
+            if response.extensions().get::<Held>().is_some() {
+                sleep(HOLD).await;
+            }
             Ok::<_, Infallible>(response)
         }
     });
@@ -127,16 +134,25 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let admitted = guard::admit(&head, &parts.published.load().settings, local);
-    let response = match admitted {
+    let now = parts.clock.now();
+    let admitted = guard::admit(&head, &parts.published.load().settings, local, now);
+    let asked = head.clone();
+    let mut response = match admitted {
         Err(failure) => failure.into_response(),
         Ok(()) => match routes.call(Request::from_parts(head, body)).await {
             Ok(response) => in_our_words(response),
             Err(never) => match never {},
         },
     };
+    if guard::tells(&asked, response.status()) {
+        response.extensions_mut().insert(Held);
+    }
     dressed(response)
 }
+
+/// Marks an answer that is held back for [`HOLD`].
+#[derive(Debug, Clone, Copy)]
+struct Held;
 
 /// Errors that axum makes (no such path, another method) in the form that all of ours have.
 fn in_our_words(response: Response) -> Response {

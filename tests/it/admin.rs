@@ -207,6 +207,10 @@ impl World {
         id
     }
 
+    pub(crate) fn later(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -106,3 +106,154 @@ async fn it_needs_no_token_and_a_host_of_ours() {
     }
     world.end().await;
 }
+
+const TOKEN: &str = "a-token-of-ours-1";
+
+async fn guarded() -> World {
+    World::new(&format!("admin_token: {TOKEN}\n{RULES}")).await
+}
+
+async fn post(world: &World, path: &str, headers: &str, body: &str) -> Answer {
+    let length = body.len();
+    let head = "host: localhost\r\ncontent-type: application/json\r\n";
+    world.raw(&format!("POST {path} HTTP/1.1\r\n{head}{headers}content-length: {length}\r\n\r\n{body}")).await
+}
+
+/// Logs in, and gives the cookie as a browser sends it back.
+async fn logged_in(world: &World) -> String {
+    let answer =
+        post(world, "/api/v1/login", "", &format!(r#"{{"token": "{TOKEN}"}}"#)).await;
+    assert_eq!((answer.status, answer.body.len()), (204, 0));
+    let cookie = answer.head("set-cookie");
+    let attributes = "; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict";
+    assert!(cookie.ends_with(attributes), "{cookie}");
+    assert!(!cookie.contains(TOKEN), "{cookie}");
+    format!("cookie: {}\r\n", cookie.split(';').next().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_logs_in_once_and_out_again() {
+    let world = guarded().await;
+    let status = "/api/v1/status";
+    ask(&world, "GET", status, "").await.problem(401);
+    let wrong = post(&world, "/api/v1/login", "", r#"{"token": "a-token-of-ours-2"}"#).await;
+    assert!(wrong.problem(401).contains("wrong"));
+    assert_eq!(wrong.header("set-cookie"), None);
+    post(&world, "/api/v1/login", "", "{}").await.problem(400);
+    post(&world, "/api/v1/login", "", r#"{"token": 7}"#).await.problem(400);
+
+    let cookie = logged_in(&world).await;
+    assert_eq!(ask(&world, "GET", status, &cookie).await.status, 200);
+    assert_eq!(post(&world, "/-/reload", &cookie, "{}").await.status, 200);
+    // Whoever sends a token, too, is held to the token.
+    let both = format!("{cookie}authorization: Bearer wrong\r\n");
+    ask(&world, "GET", status, &both).await.problem(401);
+    let changed = cookie.replace('.', ".0");
+    ask(&world, "GET", status, &changed).await.problem(401);
+
+    let out = post(&world, "/api/v1/logout", &cookie, "{}").await;
+    assert_eq!(out.status, 204);
+    assert!(out.head("set-cookie").starts_with("hookswitch=; Path=/; Max-Age=0; "), "{out:?}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_of_our_own_page_even_for_reading() {
+    let world = guarded().await;
+    let cookie = logged_in(&world).await;
+    let get = async |headers: &str| ask(&world, "GET", "/api/v1/events", headers).await.status;
+    for ours in ["", "sec-fetch-site: same-origin\r\n", "sec-fetch-site: none\r\n", "origin: http://localhost\r\n"] {
+        assert_eq!(get(&format!("{cookie}{ours}")).await, 200, "{ours}");
+    }
+    for theirs in [
+        "sec-fetch-site: same-site\r\n",
+        "sec-fetch-site: cross-site\r\n",
+        "origin: http://localhost:3000\r\n",
+        "origin: null\r\n",
+    ] {
+        assert_eq!(get(&format!("{cookie}{theirs}")).await, 403, "{theirs}");
+        assert_eq!(post(&world, "/-/reload", &format!("{cookie}{theirs}"), "{}").await.status, 403);
+        let login = post(&world, "/api/v1/login", theirs, "{}").await;
+        assert_eq!(login.status, 403, "{theirs}");
+    }
+    let rebound = format!("GET /api/v1/events HTTP/1.1\r\nhost: evil.example\r\n{cookie}\r\n");
+    world.raw(&rebound).await.problem(403);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_token_ends_every_session_and_so_does_time() {
+    let world = guarded().await;
+    let cookie = logged_in(&world).await;
+    let status = async || ask(&world, "GET", "/api/v1/status", &cookie).await.status;
+    world.later(std::time::Duration::from_hours(7 * 24 - 1));
+    assert_eq!(status().await, 200);
+    world.later(std::time::Duration::from_hours(1));
+    assert_eq!(status().await, 401);
+
+    let cookie = logged_in(&world).await;
+    let rules = std::fs::read_to_string(&world.path).unwrap().replace(TOKEN, "a-token-of-ours-2");
+    std::fs::write(&world.path, rules).unwrap();
+    assert_eq!(post(&world, "/-/reload", &cookie, "{}").await.status, 200);
+    ask(&world, "GET", "/api/v1/status", &cookie).await.problem(401);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_followed_with_a_session() {
+    let world = guarded().await;
+    let cookie = logged_in(&world).await;
+    let stream = "GET /api/v1/events/stream HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n";
+    let mut wire = crate::support::Wire::connect(world.address).await;
+    wire.send(format!("{stream}sec-fetch-site: same-origin\r\n{cookie}\r\n")).await;
+    let head = wire.until("\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let id = world.arrive(r#"{"event": "call_started"}"#).await;
+    wire.until(&id.to_string()).await;
+    drop(wire);
+    assert_eq!(world.raw(&format!("{stream}\r\n")).await.status, 401);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_tell_of_a_token_take_their_time() {
+    let world = guarded().await;
+    let took = async |request: &str| {
+        let began = tokio::time::Instant::now();
+        world.raw(request).await;
+        began.elapsed()
+    };
+    let hold = std::time::Duration::from_millis(500);
+    let body = format!(r#"{{"token": "{TOKEN}"}}"#);
+    let length = body.len();
+    let login = format!("POST /api/v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    assert!(took(&format!("{login}{body}")).await >= hold);
+    assert!(took(&format!("{login}{}", body.replace("ours-1", "ours-2"))).await >= hold);
+    let bearer = "GET /api/v1/status HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ";
+    assert!(took(&format!("{bearer}wrong\r\n\r\n")).await >= hold);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_by_https_is_secure_and_each_port_has_its_own() {
+    let world = World::new(&format!("admin_token: {TOKEN}\nadmin_hosts: [admin.example]\n{RULES}")).await;
+    let body = format!(r#"{{"token": "{TOKEN}"}}"#);
+    let login = async |host: &str, origin: &str| {
+        let length = body.len();
+        let answer = world.raw(&format!("POST /api/v1/login HTTP/1.1\r\nhost: {host}\r\norigin: {origin}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")).await;
+        answer.head("set-cookie").to_owned()
+    };
+    let secure = login("admin.example", "https://admin.example").await;
+    assert!(secure.starts_with("hookswitch=") && secure.ends_with("; Secure"), "{secure}");
+    let plain = login("admin.example:8081", "http://admin.example:8081").await;
+    assert!(plain.starts_with("hookswitch_8081=") && !plain.contains("Secure"), "{plain}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_token_is_needed_there_is_nothing_to_log_in_to() {
+    let world = World::new(RULES).await;
+    let answer = post(&world, "/api/v1/login", "", r#"{"token": "any"}"#).await;
+    assert_eq!((answer.status, answer.header("set-cookie")), (204, None));
+    world.end().await;
+}

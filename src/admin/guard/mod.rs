@@ -12,12 +12,13 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::fault::{self, Plant};
 use crate::secret::Secret;
 
 use super::failure::Failure;
-use super::page;
+use super::{page, session};
 
 /// Paths that everyone may ask, under any name and without a token: probes have neither.
 pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
@@ -27,6 +28,7 @@ pub(super) fn admit(
     request: &Parts,
     settings: &Settings,
     local: SocketAddr,
+    now: Timestamp,
 ) -> Result<(), Failure> {
     if OPEN.contains(&request.uri.path()) && is_safe(&request.method) {
         return Ok(());
@@ -48,7 +50,25 @@ pub(super) fn admit(
         from_no_other_page(&request.headers, &host)?;
         is_json(&request.headers)?;
     }
-    settings.admin_token.as_ref().map_or(Ok(()), |token| authorised(&request.headers, token))
+    let logs = [session::LOGIN, session::LOGOUT].contains(&request.uri.path());
+    if logs && request.method == Method::POST {
+        return Ok(());
+    }
+    let Some(token) = &settings.admin_token else { return Ok(()) };
+    if !request.headers.contains_key(header::AUTHORIZATION)
+        && session::is_open(&request.headers, token, now)
+    {
+        // A browser adds the cookie by itself, whoever asks it to send the request.
+        return from_no_other_page(&request.headers, &host);
+    }
+    authorised(&request.headers, token)
+}
+
+/// Whether an answer tells if a token is right, so that it must not come fast: whoever tries tokens would get far.
+pub(super) fn tells(request: &Parts, status: StatusCode) -> bool {
+    request.uri.path() == session::LOGIN
+        || status == StatusCode::UNAUTHORIZED
+            && request.headers.contains_key(header::AUTHORIZATION)
 }
 
 fn is_safe(method: &Method) -> bool {
@@ -127,7 +147,7 @@ fn from_no_other_page(headers: &HeaderMap, host: &str) -> Result<(), Failure> {
     let foreign = || {
         Err(Failure::new(
             StatusCode::FORBIDDEN,
-            "the request comes from a page of another origin, which may not change anything here",
+            "the request comes from a page of another origin, which may neither change anything here nor use the session of ours",
         ))
     };
     for origin in headers.get_all(header::ORIGIN) {
@@ -170,12 +190,13 @@ fn has_body(headers: &HeaderMap) -> bool {
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
 }
 
-/// Hashes are compared, so that neither length nor content shows in the time it takes.
 fn authorised(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
     let refused = |detail| Err(Failure::new(StatusCode::UNAUTHORIZED, detail));
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (given.next(), given.next()) else {
-        return refused("a token is needed: send `authorization: Bearer <admin_token>`");
+        return refused(
+            "a token is needed: send `authorization: Bearer <admin_token>`, or log in on the page",
+        );
     };
     let bytes = value.as_bytes();
     let presented = match bytes.split_at_checked(7) {
@@ -184,9 +205,13 @@ fn authorised(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
             return refused("a bearer token is needed: send `authorization: Bearer <admin_token>`");
         }
     };
+    if is_same(token, presented) { Ok(()) } else { refused("the token is wrong") }
+}
+
+/// Whether `presented` is the token. Hashes are compared, so that neither length nor content shows in the time it takes.
+pub(super) fn is_same(token: &Secret, presented: &[u8]) -> bool {
     let expected = Sha256::digest(token.expose().as_bytes());
-    let presented = Sha256::digest(presented);
-    if bool::from(expected.ct_eq(&presented)) { Ok(()) } else { refused("the token is wrong") }
+    bool::from(expected.ct_eq(&Sha256::digest(presented)))
 }
 
 #[cfg(test)]

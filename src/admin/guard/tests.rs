@@ -14,9 +14,11 @@ fn settings(token: Option<&str>) -> Settings {
     }
 }
 
+const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
 fn status(request: Builder, token: Option<&str>) -> u16 {
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    match admit(&parts, &settings(token), LOCAL.parse().unwrap()) {
+    match admit(&parts, &settings(token), LOCAL.parse().unwrap(), NOW) {
         Ok(()) => 200,
         Err(failure) => {
             use axum::response::IntoResponse as _;
@@ -170,4 +172,30 @@ fn the_length_of_a_request_must_be_clear() {
         assert_eq!(status(request, None), 400);
     }
     assert_eq!(status(json().header("content-encoding", "gzip"), None), 415);
+}
+
+#[test]
+fn everyone_may_log_in_but_no_other_page() {
+    for path in [session::LOGIN, session::LOGOUT] {
+        let asked = || {
+            Request::post(path).header("host", "localhost").header("content-type", "application/json")
+        };
+        assert_eq!(status(asked(), Some("t")), 200);
+        assert_eq!(status(asked().header("origin", "http://evil.example"), Some("t")), 403);
+        assert_eq!(status(asked().header("sec-fetch-site", "same-site"), Some("t")), 403);
+        assert_eq!(status(Request::get(path).header("host", "localhost"), Some("t")), 401);
+        let typed = Request::post(path).header("host", "localhost").header("content-type", "text/plain");
+        assert_eq!(status(typed, Some("t")), 415);
+    }
+}
+
+#[test]
+fn an_answer_that_tells_of_a_token_is_told_from_others() {
+    let tells = |request: Builder, status| {
+        tells(&request.body(()).unwrap().into_parts().0, StatusCode::from_u16(status).unwrap())
+    };
+    assert!(tells(Request::post(session::LOGIN), 204) && tells(Request::post(session::LOGIN), 401));
+    assert!(tells(get("localhost").header("authorization", "Bearer x"), 401));
+    assert!(!tells(get("localhost").header("authorization", "Bearer x"), 200));
+    assert!(!tells(get("localhost"), 401));
 }
