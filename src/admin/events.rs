@@ -9,7 +9,7 @@ use crate::store::EventFilter;
 
 use super::failure::{Failure, json};
 use super::query::{Query, event_id};
-use super::{Admin, convert, wire};
+use super::{Admin, convert, mask, wire};
 
 /// The filters of the listing.
 const FILTERS: [&str; 9] =
@@ -67,14 +67,21 @@ pub(super) async fn one(
     Ok(json(StatusCode::OK, &event))
 }
 
-/// `GET /api/v1/events/{id}/body`: the exact bytes. They came from outside, so they are never given a type that a browser
-/// would run, and never shown in place.
-pub(super) async fn body(State(parts): Admin, Path(id): Path<String>) -> Result<Response, Failure> {
+/// `GET /api/v1/events/{id}/body`: the exact bytes, or with `?masked=true` what may be seen of them. They came from outside, so
+/// they are never given a type that a browser would run, and never shown in place.
+pub(super) async fn body(
+    State(parts): Admin,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Failure> {
+    let masked = Query::parse(&uri, &["masked"])?.flag("masked")?;
     let id = event_id(&id)?;
     let stored = parts.store.body(id).await?;
     let given = stored.envelope.request.content_type.as_deref().unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
-    let (kind, ending) = if essence.eq_ignore_ascii_case("application/json") {
+    let (kind, ending) = if masked {
+        ("application/json", "masked.json")
+    } else if essence.eq_ignore_ascii_case("application/json") {
         ("application/json", "json")
     } else {
         ("application/octet-stream", "bin")
@@ -83,5 +90,6 @@ pub(super) async fn body(State(parts): Admin, Path(id): Path<String>) -> Result<
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{id}.{ending}\"")),
     ];
-    Ok((StatusCode::OK, headers, stored.body).into_response())
+    let body = if masked { mask::body(&stored.body).into() } else { stored.body };
+    Ok((StatusCode::OK, headers, body).into_response())
 }

@@ -1,5 +1,5 @@
 //! Explanations: of an event that never arrived, and of one that did. They show what is in a body, so whoever may not read
-//! bodies may not read them; the guard is the same.
+//! bodies may not read them; the guard is the same. With `?masked=true` they show what may be seen of one ([`mask`]).
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::store::StoreError;
 
 use super::failure::{Failure, json};
 use super::query::{Query, event_id};
-use super::{Admin, Parts, body};
+use super::{Admin, Parts, body, mask};
 
 /// Largest event to explain if no source takes larger ones, in bytes.
 const EXPLAIN_MAX: usize = 10 << 20;
@@ -31,12 +31,16 @@ struct Stored {
 /// `POST /api/v1/explain`: where an event would go under the running revision, and why. The body is the event, or names a
 /// stored one. The answer is JSON, or text for whoever accepts only that.
 pub(super) async fn explain(State(parts): Admin, request: Request) -> Result<Response, Failure> {
-    let source = source(request.uri())?;
+    let query = Query::parse(request.uri(), &["source", "masked"])?;
+    let (source, masked) = (query.text("source"), query.flag("masked")?);
     let as_text = wants_text(request.headers());
     let snapshot = parts.published.load();
     let most = snapshot.sources.iter().map(|source| source.max_body).max().unwrap_or(0);
     let body = body::read(request, most.max(EXPLAIN_MAX)).await?;
-    let explanation = explained(&parts, &snapshot, body, source).await?;
+    let mut explanation = explained(&parts, &snapshot, body, source).await?;
+    if masked {
+        mask::explanation(&mut explanation);
+    }
     Ok(if as_text { plain(explanation.text()) } else { json(StatusCode::OK, &explanation) })
 }
 
@@ -67,22 +71,23 @@ pub(super) async fn of_event(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let wanted = Query::parse(&uri, &["revision"])?.one_of("revision", &["stored", "running"])?;
+    let query = Query::parse(&uri, &["revision", "masked"])?;
+    let wanted = query.one_of("revision", &["stored", "running"])?;
+    let masked = query.flag("masked")?;
     let stored = parts.store.body(event_id(&id)?).await?;
     let mut snapshot = parts.published.load();
     if wanted.as_deref() != Some("running") && snapshot.revision.number != stored.revision {
-        snapshot = Arc::new(kept(&parts, stored.revision).await?);
+        snapshot = Arc::new(made_again(&parts, stored.revision).await?);
     }
-    let explanation = explain_kept(&snapshot, &stored, parts.clock.now());
-    Ok(if wants_text(&headers) {
-        plain(explanation.text())
-    } else {
-        json(StatusCode::OK, &explanation)
-    })
+    let mut kept = explain_kept(&snapshot, &stored, parts.clock.now());
+    if masked {
+        mask::explanation(&mut kept.explanation);
+    }
+    Ok(if wants_text(&headers) { plain(kept.text()) } else { json(StatusCode::OK, &kept) })
 }
 
 /// The revision with that number, made from its text once more.
-async fn kept(parts: &Parts, number: u64) -> Result<Snapshot, Failure> {
+async fn made_again(parts: &Parts, number: u64) -> Result<Snapshot, Failure> {
     const INSTEAD: &str = "ask with ?revision=running for what the running one says";
     let (revision, text, _) = parts.store.revision(number).await.map_err(|error| match error {
         StoreError::NotFound => Failure::missing(format!(
@@ -104,10 +109,6 @@ async fn kept(parts: &Parts, number: u64) -> Result<Snapshot, Failure> {
 
 fn plain(text: String) -> Response {
     (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
-}
-
-fn source(uri: &Uri) -> Result<Option<String>, Failure> {
-    Ok(Query::parse(uri, &["source"])?.text("source"))
 }
 
 fn known(snapshot: &Snapshot, name: &str) -> Result<SourceName, Failure> {

@@ -16,6 +16,7 @@ mod explain;
 mod failure;
 mod guard;
 mod health;
+mod mask;
 mod page;
 mod query;
 mod replay;

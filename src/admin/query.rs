@@ -57,6 +57,11 @@ impl Query {
         Ok(value)
     }
 
+    /// The value of a parameter that is `true` or `false`, which it is if it is not given.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Failure> {
+        Ok(self.one_of(name, &["true", "false"])?.as_deref() == Some("true"))
+    }
+
     /// A moment: RFC 3339, or how long ago (`90m`, `24h`, `7d`).
     pub(super) fn moment(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
         let Some(text) = self.text(name) else { return Ok(None) };
@@ -149,6 +154,15 @@ mod tests {
         ] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false() {
+        let flag = |text: &str| Query::parse(&text.parse().unwrap(), &["masked"])?.flag("masked");
+        assert!(flag("/e?masked=true").unwrap());
+        assert!(!flag("/e?masked=false").unwrap() && !flag("/e?masked=").unwrap());
+        assert!(!flag("/e").unwrap());
+        assert!(flag("/e?masked=yes").is_err() && flag("/e?masked=1").is_err());
     }
 
     #[test]

@@ -76,9 +76,8 @@ fn with_cookie(headers: &HeaderMap, value: &str, life: Duration) -> Response {
     let https = origin.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"https://"));
     let secure = if https { "; Secure" } else { "" };
     let (name, life) = (name(headers), life.as_secs());
-    let cookie = format!(
-        "{name}={value}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{secure}"
-    );
+    let cookie =
+        format!("{name}={value}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{secure}");
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
 }
 
@@ -194,7 +193,8 @@ mod tests {
     fn each_instance_looks_at_its_own_cookie() {
         let value = session(&token(), NOW.plus(LIFE));
         let ours = format!("hookswitch_8081={value}");
-        let is_open = |host: &str, cookies: &[&str]| is_open(&headers(host, cookies), &token(), NOW);
+        let is_open =
+            |host: &str, cookies: &[&str]| is_open(&headers(host, cookies), &token(), NOW);
         assert!(is_open("localhost:8081", &[&ours]));
         assert!(is_open("[::1]:8081", &[&format!("a=b; {ours}; c")]));
         assert!(is_open("localhost:8081", &["hookswitch_8081=planted", &ours]));

@@ -111,6 +111,27 @@ pub struct Settings {
     pub drain_delay: Duration,
     /// Whether a test of the file that fails is an error.
     pub require_tests: bool,
+    /// What the page shows of payloads until one asks.
+    pub show_payloads: ShowPayloads,
+}
+
+/// What the page shows of payloads until one asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShowPayloads {
+    /// Everything.
+    All,
+    /// No phone numbers, names and transcripts.
+    Masked,
+}
+
+impl ShowPayloads {
+    /// Its word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Masked => "masked",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +153,7 @@ impl Settings {
             shutdown_timeout: Duration::from_secs(8),
             drain_delay: Duration::ZERO,
             require_tests: false,
+            show_payloads: ShowPayloads::All,
         }
     }
 }

@@ -116,13 +116,16 @@ async fn guarded() -> World {
 async fn post(world: &World, path: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
     let head = "host: localhost\r\ncontent-type: application/json\r\n";
-    world.raw(&format!("POST {path} HTTP/1.1\r\n{head}{headers}content-length: {length}\r\n\r\n{body}")).await
+    world
+        .raw(&format!(
+            "POST {path} HTTP/1.1\r\n{head}{headers}content-length: {length}\r\n\r\n{body}"
+        ))
+        .await
 }
 
 /// Logs in, and gives the cookie as a browser sends it back.
 async fn logged_in(world: &World) -> String {
-    let answer =
-        post(world, "/api/v1/login", "", &format!(r#"{{"token": "{TOKEN}"}}"#)).await;
+    let answer = post(world, "/api/v1/login", "", &format!(r#"{{"token": "{TOKEN}"}}"#)).await;
     assert_eq!((answer.status, answer.body.len()), (204, 0));
     let cookie = answer.head("set-cookie");
     let attributes = "; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict";
@@ -162,7 +165,12 @@ async fn a_session_is_of_our_own_page_even_for_reading() {
     let world = guarded().await;
     let cookie = logged_in(&world).await;
     let get = async |headers: &str| ask(&world, "GET", "/api/v1/events", headers).await.status;
-    for ours in ["", "sec-fetch-site: same-origin\r\n", "sec-fetch-site: none\r\n", "origin: http://localhost\r\n"] {
+    for ours in [
+        "",
+        "sec-fetch-site: same-origin\r\n",
+        "sec-fetch-site: none\r\n",
+        "origin: http://localhost\r\n",
+    ] {
         assert_eq!(get(&format!("{cookie}{ours}")).await, 200, "{ours}");
     }
     for theirs in [
@@ -203,7 +211,8 @@ async fn another_token_ends_every_session_and_so_does_time() {
 async fn events_are_followed_with_a_session() {
     let world = guarded().await;
     let cookie = logged_in(&world).await;
-    let stream = "GET /api/v1/events/stream HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n";
+    let stream =
+        "GET /api/v1/events/stream HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n";
     let mut wire = crate::support::Wire::connect(world.address).await;
     wire.send(format!("{stream}sec-fetch-site: same-origin\r\n{cookie}\r\n")).await;
     let head = wire.until("\r\n\r\n").await;
@@ -226,7 +235,9 @@ async fn answers_that_tell_of_a_token_take_their_time() {
     let hold = std::time::Duration::from_millis(500);
     let body = format!(r#"{{"token": "{TOKEN}"}}"#);
     let length = body.len();
-    let login = format!("POST /api/v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    let login = format!(
+        "POST /api/v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
     assert!(took(&format!("{login}{body}")).await >= hold);
     assert!(took(&format!("{login}{}", body.replace("ours-1", "ours-2"))).await >= hold);
     let bearer = "GET /api/v1/status HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ";
@@ -236,7 +247,8 @@ async fn answers_that_tell_of_a_token_take_their_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cookie_by_https_is_secure_and_each_port_has_its_own() {
-    let world = World::new(&format!("admin_token: {TOKEN}\nadmin_hosts: [admin.example]\n{RULES}")).await;
+    let world =
+        World::new(&format!("admin_token: {TOKEN}\nadmin_hosts: [admin.example]\n{RULES}")).await;
     let body = format!(r#"{{"token": "{TOKEN}"}}"#);
     let login = async |host: &str, origin: &str| {
         let length = body.len();

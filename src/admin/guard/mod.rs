@@ -67,8 +67,7 @@ pub(super) fn admit(
 /// Whether an answer tells if a token is right, so that it must not come fast: whoever tries tokens would get far.
 pub(super) fn tells(request: &Parts, status: StatusCode) -> bool {
     request.uri.path() == session::LOGIN
-        || status == StatusCode::UNAUTHORIZED
-            && request.headers.contains_key(header::AUTHORIZATION)
+        || status == StatusCode::UNAUTHORIZED && request.headers.contains_key(header::AUTHORIZATION)
 }
 
 fn is_safe(method: &Method) -> bool {

@@ -178,13 +178,16 @@ fn the_length_of_a_request_must_be_clear() {
 fn everyone_may_log_in_but_no_other_page() {
     for path in [session::LOGIN, session::LOGOUT] {
         let asked = || {
-            Request::post(path).header("host", "localhost").header("content-type", "application/json")
+            Request::post(path)
+                .header("host", "localhost")
+                .header("content-type", "application/json")
         };
         assert_eq!(status(asked(), Some("t")), 200);
         assert_eq!(status(asked().header("origin", "http://evil.example"), Some("t")), 403);
         assert_eq!(status(asked().header("sec-fetch-site", "same-site"), Some("t")), 403);
         assert_eq!(status(Request::get(path).header("host", "localhost"), Some("t")), 401);
-        let typed = Request::post(path).header("host", "localhost").header("content-type", "text/plain");
+        let typed =
+            Request::post(path).header("host", "localhost").header("content-type", "text/plain");
         assert_eq!(status(typed, Some("t")), 415);
     }
 }

@@ -8,7 +8,7 @@ use crate::config::document::{Node, Scalar};
 use crate::config::findings::Findings;
 use crate::config::read;
 use crate::config::shape::Fields;
-use crate::config::{Code, Overrides, Settings};
+use crate::config::{Code, Overrides, Settings, ShowPayloads};
 use crate::secret::Secret;
 
 /// Fewest characters of a token that is not easily guessed.
@@ -52,6 +52,10 @@ pub(super) fn settings(
         shutdown_timeout,
         drain_delay,
         require_tests: file.fields_or_default("reload").value("require_tests", read::flag),
+        show_payloads: match &*file.fields_or_default("ui").value("show_payloads", read::text) {
+            "masked" => ShowPayloads::Masked,
+            _ => ShowPayloads::All,
+        },
     }
 }
 

@@ -71,6 +71,7 @@ pub(in crate::config) static FILE: Object = Object {
         )
         .or("0s"),
         Key::new("reload", Shape::Object(&RELOAD), "what a changed file must pass"),
+        Key::new("ui", Shape::Object(&UI), "what the page shows"),
         Key::new(
             "sources",
             Shape::Entries(&Shape::Object(&SOURCE)),
@@ -161,6 +162,22 @@ static RELOAD: Object = Object {
         "a test of the file that fails is an error, and the file is refused; else it is a warning",
     )
     .or("false")],
+};
+
+/// What the page shows.
+static UI: Object = Object {
+    name: "Ui",
+    what: "`ui`",
+    about: "What the page shows.",
+    keys_min: 0,
+    keys_max: ANY,
+    one_of: &[],
+    keys: &[Key::new(
+        "show_payloads",
+        Shape::Word(&["all", "masked"]),
+        "masked: phone numbers, names and transcripts are hidden until one asks for them",
+    )
+    .or("all")],
 };
 
 /// A source.
@@ -680,9 +697,9 @@ pub(in crate::config) static SENDS: Object = Object {
 };
 
 /// Every map of the file.
-pub(in crate::config) static OBJECTS: [&Object; 19] = [
-    &FILE, &STORE, &LIMITS, &RELOAD, &SOURCE, &CHECK, &DEDUPE, &DEFAULTS, &HTTP, &SIGN, &SLACK,
-    &LOG, &RETRY, &RULE, &CONDITION, &OPERATORS, &TRIAL, &EXPECT, &SENDS,
+pub(in crate::config) static OBJECTS: [&Object; 20] = [
+    &FILE, &STORE, &LIMITS, &RELOAD, &UI, &SOURCE, &CHECK, &DEDUPE, &DEFAULTS, &HTTP, &SIGN,
+    &SLACK, &LOG, &RETRY, &RULE, &CONDITION, &OPERATORS, &TRIAL, &EXPECT, &SENDS,
 ];
 
 /// Whether `word` is a key of ours, anywhere in the file.

@@ -27,6 +27,7 @@ fn what_is_not_written_stands_at_its_default() {
         retention,
         connections,
         body_memory,
+        show_payloads,
         ..
     } = loaded("").settings;
     assert_eq!(listen.to_string(), "127.0.0.1:8080");
@@ -35,6 +36,9 @@ fn what_is_not_written_stands_at_its_default() {
     assert_eq!(data_dir, Path::new("./hookswitch-data"));
     assert_eq!((max_size, connections, body_memory), (10 << 30, 4_096, 256 << 20));
     assert_eq!(retention, Duration::from_hours(168));
+    assert_eq!(show_payloads, ShowPayloads::All);
+    let masked = loaded("ui: { show_payloads: masked }\n").settings.show_payloads;
+    assert_eq!(masked, ShowPayloads::Masked);
     let source = loaded("").sources.pop().expect("one source");
     assert_eq!(source.max_body, 10 << 20);
     assert_eq!(source.dedupe, Dedupe::ById(Duration::from_mins(10)));
