@@ -3,7 +3,9 @@
 use crate::clock::Timestamp;
 use crate::config::Problems;
 use crate::dispatch::TargetStatus;
+use crate::event::Envelope;
 use crate::name::Revision;
+use crate::signature::retell;
 use crate::store::{
     Attempt, AttemptResult, DeadLetter, DeliveryRecord, DeliveryState, EventRecord, EventState,
 };
@@ -71,6 +73,36 @@ pub(super) fn request(record: &EventRecord) -> wire::Request {
         user_agent: kept.user_agent.clone(),
         query: kept.query.clone(),
         peer: kept.peer.clone(),
+        signature: signature(&record.envelope),
+    }
+}
+
+/// A source that checks signatures lets no event in without a right one, so there are two verdicts.
+fn signature(envelope: &Envelope) -> wire::Signature {
+    let source = &envelope.source;
+    let sent = envelope.request.signature.as_deref();
+    let signed_at = sent.and_then(|header| retell::signed_at(header.as_bytes()));
+    let (verdict, reason) = match (envelope.signed, sent) {
+        (true, _) => {
+            ("valid", format!("a key of the source {source} made it over exactly this body"))
+        }
+        (false, Some(_)) => (
+            "not_checked",
+            format!(
+                "there was one, and the source {source} said `verify: none`: anybody could have sent this"
+            ),
+        ),
+        (false, None) => (
+            "not_checked",
+            format!(
+                "there was none, and the source {source} said `verify: none`: anybody could have sent this"
+            ),
+        ),
+    };
+    wire::Signature {
+        verdict: verdict.to_owned(),
+        reason,
+        signed_at: signed_at.map(Timestamp::rfc3339),
     }
 }
 
@@ -138,5 +170,44 @@ pub(super) fn target(status: &TargetStatus) -> wire::Target {
             .last_failure
             .as_ref()
             .map(|(detail, at)| wire::Failure { detail: detail.clone(), at: at.rfc3339() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::{EventId, RequestParts};
+    use crate::name::SourceName;
+
+    use super::*;
+
+    fn told(signed: bool, header: Option<&str>) -> wire::Signature {
+        let at = Timestamp::from_millis(1_767_225_600_000);
+        signature(&Envelope {
+            id: EventId::new(at, [1; 10]),
+            source: SourceName::new("retell").unwrap(),
+            received_at: at,
+            signed,
+            name: None,
+            agent_id: None,
+            subject: None,
+            request: RequestParts { signature: header.map(str::to_owned), ..Default::default() },
+        })
+    }
+
+    #[test]
+    fn a_signature_has_a_verdict_and_its_reason() {
+        let header = format!("v=1767225600123,d={}", "0".repeat(64));
+        let valid = told(true, Some(&header));
+        assert_eq!(valid.verdict, "valid");
+        assert!(valid.reason.contains("a key of the source retell"), "{valid:?}");
+        assert_eq!(valid.signed_at.as_deref(), Some("2026-01-01T00:00:00.123Z"));
+        let ignored = told(false, Some(&header));
+        assert_eq!((&*ignored.verdict, ignored.signed_at), ("not_checked", valid.signed_at));
+        assert!(ignored.reason.starts_with("there was one"), "{}", ignored.reason);
+        for (header, begin) in [(Some("nonsense"), "there was one"), (None, "there was none")] {
+            let told = told(false, header);
+            assert_eq!((&*told.verdict, told.signed_at), ("not_checked", None));
+            assert!(told.reason.starts_with(begin), "{}", told.reason);
+        }
     }
 }

@@ -52,6 +52,8 @@ pub(super) async fn status(State(parts): Admin) -> Result<Response, Failure> {
     let status = wire::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ready: readiness(&parts),
+        started_at: parts.started_at.rfc3339(),
+        now: parts.clock.now().rfc3339(),
         configuration: wire::Configuration {
             file: parts.reload.path().display().to_string(),
             revision: convert::revision(snapshot.revision),
@@ -76,7 +78,10 @@ pub(super) async fn status(State(parts): Admin) -> Result<Response, Failure> {
                 .into_iter()
                 .map(|(key, fact)| (key.to_owned(), fact))
                 .collect(),
+            warnings: parts.store.warnings(),
         },
+        ui: wire::Ui { show_payloads: snapshot.settings.show_payloads.as_str().to_owned() },
+        token_needed: snapshot.settings.admin_token.is_some(),
     };
     Ok(json(StatusCode::OK, &status))
 }

@@ -17,6 +17,7 @@ mod failure;
 mod guard;
 mod health;
 mod mask;
+mod ngrok;
 mod page;
 mod query;
 mod replay;
@@ -25,15 +26,17 @@ mod serve;
 mod session;
 mod stream;
 mod targets;
+mod webhook;
 pub mod wire;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Published;
 use crate::dispatch::Dispatch;
 use crate::ingress::Readiness;
@@ -41,6 +44,8 @@ use crate::reload::Reload;
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
+
+pub use ngrok::AGENT as NGROK;
 
 /// What the admin listener works with.
 #[derive(Debug, Clone)]
@@ -61,6 +66,12 @@ pub struct Parts {
     pub tasks: Tasks,
     /// Whether we are ready.
     pub readiness: Readiness,
+    /// Where webhooks arrive: the address really bound.
+    pub listen: SocketAddr,
+    /// Where a local ngrok agent answers, if there is one: [`NGROK`].
+    pub ngrok: SocketAddr,
+    /// When the program started.
+    pub started_at: Timestamp,
 }
 
 /// What every handler is given.
@@ -83,7 +94,7 @@ fn routes(parts: Arc<Parts>) -> Router {
 }
 
 /// Everything that can be asked, beside the page. `docs/openapi.yaml` describes the same.
-fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 22] {
+fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 23] {
     [
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),
@@ -93,6 +104,7 @@ fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 22] {
         (session::LOGIN, post(session::login)),
         (session::LOGOUT, post(session::logout)),
         ("/api/v1/status", get(health::status)),
+        ("/api/v1/webhook", get(webhook::show)),
         ("/api/v1/events", get(events::list)),
         ("/api/v1/events/stream", get(stream::open).layer(Extension(stream::Seats::default()))),
         ("/api/v1/events/{id}", get(events::one)),

@@ -73,10 +73,25 @@ pub struct Status {
     /// Whether events are accepted, and why not.
     #[serde(flatten)]
     pub ready: Ready,
+    /// When the program started.
+    pub started_at: String,
+    /// What its clock says.
+    pub now: String,
     /// The configuration.
     pub configuration: Configuration,
     /// The store.
     pub store: Store,
+    /// What the page shows.
+    pub ui: Ui,
+    /// Whether the API asks for a token.
+    pub token_needed: bool,
+}
+
+/// What the page shows, in [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ui {
+    /// `all` or `masked`.
+    pub show_payloads: String,
 }
 
 /// The configuration, in [`Status`].
@@ -122,6 +137,9 @@ pub struct Store {
     pub max_bytes: u64,
     /// How durable it is: file system, engine, sync settings as read back.
     pub facts: BTreeMap<String, String>,
+    /// What of that may lose what was acknowledged, or show it to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// An event.
@@ -189,6 +207,20 @@ pub struct Request {
     /// The peer's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+    /// What is known of its signature.
+    pub signature: Signature,
+}
+
+/// What is known of the signature of an event's request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// `valid` or `not_checked`: one that is wrong is no event's.
+    pub verdict: String,
+    /// Why that is so.
+    pub reason: String,
+    /// When the sender signed it, by the sender's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<String>,
 }
 
 /// A delivery.
@@ -422,6 +454,42 @@ pub struct Rule {
     pub ignore: bool,
     /// Whether later rules are not looked at once it matched.
     pub stop: bool,
+}
+
+/// `GET /api/v1/webhook`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// The address at which events arrive.
+    pub listen: String,
+    /// The sources, in file order.
+    pub sources: Vec<WebhookSource>,
+    /// What to give to Retell: addresses under which they can be reached from outside, as far as a local ngrok agent knows.
+    pub public: Vec<PublicAddress>,
+    /// `running`, `not_found` or `failed`.
+    pub ngrok: String,
+    /// What to do, or what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// A source, in [`Webhook`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookSource {
+    /// Its name.
+    pub name: String,
+    /// Its path.
+    pub path: String,
+    /// Whether it checks signatures.
+    pub signed: bool,
+}
+
+/// An address of a source from outside, in [`Webhook`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicAddress {
+    /// The whole address.
+    pub url: String,
+    /// The source's name.
+    pub source: String,
 }
 
 /// The answer to `POST /-/reload`.

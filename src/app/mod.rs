@@ -149,10 +149,13 @@ impl App {
             dispatch: dispatch.clone(),
             reload: reload.clone(),
             published: published.clone(),
+            started_at: options.clock.now(),
             clock: options.clock,
             metrics,
             tasks: tasks.clone(),
             readiness: readiness.clone(),
+            listen: addresses.0,
+            ngrok: admin::NGROK,
         };
         admin::start(parts, admin);
         let (listen, admin) = addresses;

@@ -23,7 +23,7 @@ impl Status {
 }
 
 fn text(status: &wire::Status, out: &Out) -> String {
-    let wire::Status { version, ready, configuration, store } = status;
+    let wire::Status { version, ready, configuration, store, .. } = status;
     let mut table = Table::bare();
     let mut row = |name: &str, text: String, ink: Option<Ink>| {
         table.row([inked(format!("  {name}"), Ink::Faint), (text, ink)]);
@@ -71,6 +71,9 @@ fn text(status: &wire::Status, out: &Out) -> String {
         ink(store.dead_letters, Ink::Careful),
     );
     row("quarantined", count(store.quarantined, "event"), ink(store.quarantined, Ink::Careful));
+    for warning in &store.warnings {
+        row("store warning", warning.clone(), Some(Ink::Careful));
+    }
     for (name, value) in &store.facts {
         row(name, value.clone(), None);
     }

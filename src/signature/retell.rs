@@ -32,6 +32,12 @@ pub fn sign(key: &Secret, body: &[u8], now: Timestamp) -> String {
     header
 }
 
+/// When a header value says that it was made; none if it is malformed. Whoever sent it says so: only [`verify`] tells whether
+/// it is true.
+pub fn signed_at(header: &[u8]) -> Option<Timestamp> {
+    Claim::parse(header).map(|claim| Timestamp::from_millis(claim.millis))
+}
+
 /// Checks one header value; see [`super::Check::verify`].
 pub(super) fn verify(
     keys: &[Secret],

@@ -140,6 +140,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Durability facts, for `status`: file system, engine, sync settings as read back.
     fn facts(&self) -> Vec<(&'static str, String)>;
 
+    /// What of these, or of the folder, may lose what was acknowledged or show it to others: one sentence each.
+    fn warnings(&self) -> Vec<String>;
+
     /// A reload changed the bounds; they hold from the next commit on.
     fn set_bounds(&self, bounds: Bounds);
 

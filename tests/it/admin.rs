@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,7 +27,7 @@ use hookswitch::tasks::Tasks;
 use hookswitch::telemetry::{AttemptLabel, Metrics};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::support::{Answer, PATIENCE, Wire, eventually};
 
@@ -74,6 +74,22 @@ impl Courier for Script {
     }
 }
 
+/// Bound and not listened on: whoever connects is refused, and nobody else is given the port.
+fn nobody() -> TcpSocket {
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    nobody
+}
+
+/// The file as the first revision.
+async fn first(path: &Path, environment: &MapEnvironment, store: &Memory) -> Published {
+    let mut first = config::load(path, environment, &Overrides::default())
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let hash = first.revision.hash;
+    first.revision = store.add_revision(Arc::clone(&first.text), hash, NOW).await.unwrap();
+    Published::new(Arc::new(first))
+}
+
 pub(crate) struct World {
     pub(crate) path: PathBuf,
     pub(crate) address: SocketAddr,
@@ -85,10 +101,18 @@ pub(crate) struct World {
     pub(crate) readiness: Readiness,
     pub(crate) tasks: Tasks,
     _folder: TempDir,
+    _nobody: TcpSocket,
 }
 
 impl World {
     pub(crate) async fn new(rules: &str) -> Self {
+        Self::beside(rules, None).await
+    }
+
+    /// With an ngrok agent at that address, or none.
+    pub(crate) async fn beside(rules: &str, agent: Option<SocketAddr>) -> Self {
+        let nobody = nobody();
+        let ngrok = agent.unwrap_or(nobody.local_addr().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rules.yaml");
         std::fs::write(&path, rules).unwrap();
@@ -96,11 +120,7 @@ impl World {
         let store = Memory::new();
         let shared: Arc<dyn Store> = Arc::new(store.clone());
         let clock = Arc::new(Manual::new(NOW));
-        let mut first = config::load(&path, &*environment, &Overrides::default())
-            .unwrap_or_else(|problems| panic!("{problems}"));
-        let hash = first.revision.hash;
-        first.revision = store.add_revision(Arc::clone(&first.text), hash, NOW).await.unwrap();
-        let published = Published::new(Arc::new(first));
+        let published = first(&path, &environment, &store).await;
         let (metrics, tasks) = (Arc::new(Metrics::new()), Tasks::new());
         let running = published.load();
         let targets: Vec<_> = running.targets.keys().cloned().collect();
@@ -139,6 +159,9 @@ impl World {
             metrics,
             tasks: tasks.clone(),
             readiness: readiness.clone(),
+            listen: "127.0.0.1:8080".parse().unwrap(),
+            ngrok,
+            started_at: NOW,
         };
         admin::start(parts, listener);
         Self {
@@ -152,6 +175,7 @@ impl World {
             readiness,
             tasks,
             _folder: folder,
+            _nobody: nobody,
         }
     }
 

@@ -18,6 +18,7 @@ mod page;
 mod regression;
 mod reload;
 mod rules;
+mod status;
 mod stream;
 mod support;
 mod timing;

@@ -272,6 +272,9 @@ impl Store for Braked {
     fn facts(&self) -> Vec<(&'static str, String)> {
         self.inner.facts()
     }
+    fn warnings(&self) -> Vec<String> {
+        self.inner.warnings()
+    }
     fn set_bounds(&self, bounds: Bounds) {
         self.inner.set_bounds(bounds);
     }

@@ -195,6 +195,10 @@ impl Store for Memory {
         vec![("engine", "memory".to_owned()), ("durable", "no".to_owned())]
     }
 
+    fn warnings(&self) -> Vec<String> {
+        vec!["events are in memory only, and are gone when the program ends".to_owned()]
+    }
+
     fn set_bounds(&self, bounds: Bounds) {
         self.lock().bounds = Some(bounds);
     }

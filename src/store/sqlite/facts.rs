@@ -19,11 +19,17 @@ const FILE_SYSTEMS: [(u64, &str, Option<&str>); 11] = [
     (0x6573_5546, "fuse", Some("what a sync is worth depends on what stands behind it")),
 ];
 
-/// The facts, in the order in which they are shown. Warns about a file system that may lose what is acknowledged.
-pub(super) fn collect(
-    sql: &Connection,
-    folder: &Folder,
-) -> rusqlite::Result<Vec<(&'static str, String)>> {
+/// What was read back when the store was opened.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// In the order in which they are shown.
+    pub(super) facts: Vec<(&'static str, String)>,
+    /// What is unsafe about them, one sentence each.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads the facts. Logs a warning about a file system that may lose what is acknowledged.
+pub(super) fn collect(sql: &Connection, folder: &Folder) -> rusqlite::Result<Facts> {
     let text = |pragma: &str| sql.query_row(pragma, [], |row| row.get::<_, String>(0));
     let number = |pragma: &str| sql.query_row(pragma, [], |row| row.get::<_, i64>(0));
     let synchronous = match number("PRAGMA synchronous")? {
@@ -32,10 +38,22 @@ pub(super) fn collect(
         2 => "full",
         _ => "extra",
     };
+    let mut warnings = Vec::new();
     let (name, flaw) = file_system(folder);
     if let Some(flaw) = flaw {
         let folder = folder.path.display();
         tracing::warn!(%folder, file_system = name, "the data folder is in an unsafe place: {flaw}");
+        warnings.push(format!("the data folder is on {name}: {flaw}"));
+    }
+    if let Some(mode) = folder.open_to_others() {
+        warnings.push(format!(
+            "other users may reach the data folder, which holds calls word by word (mode {mode:o} at the start); chmod 700 closes it"
+        ));
+    }
+    if matches!(synchronous, "off" | "normal") {
+        warnings.push(format!(
+            "syncing is {synchronous}, so a power cut may lose what was acknowledged"
+        ));
     }
     let name = flaw.map_or_else(|| name.clone(), |flaw| format!("{name}: {flaw}"));
     let mut facts = vec![
@@ -50,8 +68,11 @@ pub(super) fn collect(
     if cfg!(target_os = "macos") {
         let full = number("PRAGMA fullfsync")? == 1 && number("PRAGMA checkpoint_fullfsync")? == 1;
         facts.push(("fullfsync", if full { "on" } else { "off" }.to_owned()));
+        if !full {
+            warnings.push("the disk is not told to write its cache, so a power cut may lose what was acknowledged".to_owned());
+        }
     }
-    Ok(facts)
+    Ok(Facts { facts, warnings })
 }
 
 #[cfg(target_os = "linux")]

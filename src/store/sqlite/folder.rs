@@ -153,6 +153,11 @@ impl Folder {
         Ok(Self { path, database, _lock: lock })
     }
 
+    /// The rights of the folder, if they let others in.
+    pub(super) fn open_to_others(&self) -> Option<u32> {
+        open_to_others(&fs::metadata(&self.path).ok()?)
+    }
+
     /// The log beside the database.
     pub(super) fn log(&self) -> PathBuf {
         log_of(&self.database)
@@ -183,8 +188,7 @@ fn make(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(found) if !found.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
         Ok(found) => {
-            let mode = found.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
+            if let Some(mode) = open_to_others(&found) {
                 let folder = path.display();
                 tracing::warn!(
                     %folder,
@@ -202,6 +206,11 @@ fn make(path: &Path) -> io::Result<()> {
         }
         Err(error) => Err(error),
     }
+}
+
+fn open_to_others(found: &fs::Metadata) -> Option<u32> {
+    let mode = found.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
 }
 
 /// Makes the entries of a folder durable.

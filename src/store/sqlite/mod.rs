@@ -55,6 +55,7 @@ use super::{
 use append::Prepared;
 use checkpoint::{Checkpointer, truncate};
 use chore::{Action, Chore};
+use facts::Facts;
 use folder::{Folder, Place};
 use known::Known;
 use lanes::{Lane, READ_MAX};
@@ -116,6 +117,7 @@ pub struct Sqlite {
     /// For people.
     slow: Arc<Lane>,
     facts: Vec<(&'static str, String)>,
+    warnings: Vec<String>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -159,7 +161,7 @@ impl Sqlite {
         let place = Place::of(&folder).map_err(io_error)?;
         let known = Known::load(&sql, clock.now().millis())?;
         let tally = Tally::count(&sql, &known.targets)?;
-        let facts = facts::collect(&sql, &folder)?;
+        let Facts { facts, warnings } = facts::collect(&sql, &folder)?;
         let database = folder.database.clone();
         let quick = Arc::new(Lane::start("due", &database, (1, 8_192, tuning.read_max))?);
         let slow = Arc::new(Lane::start("list", &database, (2, 256, tuning.read_max))?);
@@ -181,7 +183,7 @@ impl Sqlite {
             .name("store-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(io_error)?;
-        Ok(Self { shared, queue, quick, slow, facts, writer: Mutex::new(Some(thread)) })
+        Ok(Self { shared, queue, quick, slow, facts, warnings, writer: Mutex::new(Some(thread)) })
     }
 
     /// Transactions that were committed since it was opened: fewer than operations, if many went together.
@@ -365,6 +367,10 @@ impl Store for Sqlite {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         self.facts.clone()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
     }
 
     fn set_bounds(&self, bounds: Bounds) {

@@ -64,6 +64,7 @@ fn store() -> wire::Store {
         bytes: 1,
         max_bytes: 1,
         facts: [(text("engine"), text("memory"))].into(),
+        warnings: vec![text("in memory")],
     }
 }
 
@@ -73,6 +74,46 @@ fn request() -> wire::Request {
         user_agent: some("axios"),
         query: some("a=1"),
         peer: some("127.0.0.1"),
+        signature: signature(),
+    }
+}
+
+fn signature() -> wire::Signature {
+    wire::Signature { verdict: text("valid"), reason: text("a key made it"), signed_at: some(AT) }
+}
+
+fn ui() -> wire::Ui {
+    wire::Ui { show_payloads: text("masked") }
+}
+
+fn status() -> wire::Status {
+    wire::Status {
+        version: text("1"),
+        ready: ready(),
+        started_at: text(AT),
+        now: text(AT),
+        configuration: configuration(),
+        store: store(),
+        ui: ui(),
+        token_needed: true,
+    }
+}
+
+fn webhook_source() -> wire::WebhookSource {
+    wire::WebhookSource { name: text("retell"), path: text("/webhook"), signed: true }
+}
+
+fn public_address() -> wire::PublicAddress {
+    wire::PublicAddress { url: text("https://a.example/webhook"), source: text("retell") }
+}
+
+fn webhook() -> wire::Webhook {
+    wire::Webhook {
+        listen: text("127.0.0.1:8080"),
+        sources: vec![webhook_source()],
+        public: vec![public_address()],
+        ngrok: text("running"),
+        detail: some("none leads here"),
     }
 }
 
@@ -207,9 +248,12 @@ async fn every_member_is_described_and_every_described_one_is_there() {
     hold(description, "Failure", &failure());
     hold(description, "Target", &target());
     hold(description, "Rule", &rule());
-    let (configuration, store) = (configuration(), store());
-    let status = wire::Status { version: text("1"), ready: ready(), configuration, store };
-    hold(description, "Status", &status);
+    hold(description, "Signature", &signature());
+    hold(description, "Ui", &ui());
+    hold(description, "Status", &status());
+    hold(description, "WebhookSource", &webhook_source());
+    hold(description, "PublicAddress", &public_address());
+    hold(description, "Webhook", &webhook());
     let error = wire::ErrorBody {
         title: text("Not Found"),
         status: 404,

@@ -210,6 +210,7 @@ fn asked(dead: EventId, unreadable: EventId) -> Vec<(&'static str, String)> {
         "/metrics",
         "/api/v1/openapi.yaml",
         "/api/v1/status",
+        "/api/v1/webhook",
         "/api/v1/events/stream",
         "/api/v1/dead-letters",
         "/api/v1/targets",

@@ -89,6 +89,7 @@ impl Store for Gate {
         health() -> Health;
         poisoned() -> Pending<String>;
         facts() -> Vec<(&'static str, String)>;
+        warnings() -> Vec<String>;
         set_bounds(bounds: Bounds) -> ();
         close() -> Pending<()>;
     }

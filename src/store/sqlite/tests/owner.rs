@@ -169,3 +169,17 @@ fn the_facts_are_read_back() {
     }
     assert!(facts.iter().any(|(name, _)| *name == "file_system"));
 }
+
+#[test]
+fn a_folder_that_others_can_read_is_warned_about() {
+    let store = OnDisk::default();
+    let closed =
+        |warnings: Vec<String>| !warnings.iter().any(|warning| warning.contains("chmod 700"));
+    assert!(closed(store.sqlite().warnings()));
+    fs::set_permissions(store.path(), fs::Permissions::from_mode(0o750)).unwrap();
+    let warnings = store.sqlite().warnings();
+    assert!(
+        !closed(warnings.clone()) && warnings.iter().any(|warning| warning.contains("mode 750")),
+        "{warnings:?}"
+    );
+}
