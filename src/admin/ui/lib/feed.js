@@ -14,6 +14,9 @@ const PAGE = 100;
 const ROWS_MAX = 20_000;
 /** Most new ones that wait while the list is held. */
 const WAITING_MAX = 5_000;
+/** How many rows a search that finds little goes on for by itself, and for how long. */
+const SCREENFUL = 40;
+const LOOK_ON_MS = 8_000;
 /** Most that wait to be drawn. */
 const INCOMING_MAX = 500;
 /** How often the newest page is asked for where there is no stream. */
@@ -63,6 +66,8 @@ export class Feed {
     this.cursor = undefined;
     this.cut = false;
     this.held = false;
+    /** How often the list began. */
+    this.turn = 0;
     /** Whether there is a gap between what is shown and what came since: then letting in begins anew. */
     this.gap = false;
     this.buffer = [];
@@ -242,10 +247,11 @@ export class Feed {
       if (this.source) this.timers.sync = setTimeout(() => this.sync(), POLL_MS);
       return;
     }
+    if (this.stopped) return;
     batch(() => {
       this.error.value = undefined;
-      if (this.changes && !this.held && this.rows.peek().length <= PAGE) this.fresh = true;
-      const joins = page.events.some((event) => this.ids.has(event.id)) || page.next === undefined;
+      if (this.changes && !this.held && !page.looked_to && this.rows.peek().length <= PAGE) this.fresh = true;
+      const joins = this.joins(page);
       if (!joins && this.held && !this.fresh && this.rows.peek().length > 0) {
         // Who reads further down is not torn away.
         this.gap = true;
@@ -257,12 +263,24 @@ export class Feed {
       }
       this.loading.value = false;
     });
+    this.lookOn(SCREENFUL);
+  }
+
+  /** Whether nothing can lie between a newest page and what is shown. */
+  joins(page) {
+    if (page.next === undefined || page.events.some((event) => this.ids.has(event.id))) return true;
+    // A page that came back short has looked at everything down to there.
+    const newest = this.rows.peek()[0]?.received_at;
+    return page.looked_to !== undefined && (newest === undefined || Date.parse(page.looked_to) <= Date.parse(newest));
   }
 
   restart(page) {
+    // The stream may have been quicker than the page: at first everything that is here came by it.
+    const first = page.events[0];
+    const isNewer = (row) => this.loading.peek() || (first !== undefined && row.id > first.id);
+    const newer = this.changes ? [] : this.rows.peek().filter((row) => isNewer(row) && !page.events.some((event) => event.id === row.id));
     this.fresh = false;
-    // The stream may have been quicker than the page.
-    const newer = this.changes ? [] : this.rows.peek().filter((row) => page.events.length > 0 && row.id > page.events[0].id && !page.events.some((event) => event.id === row.id));
+    this.turn += 1;
     this.rows.value = [...newer, ...page.events];
     this.ids = new Set(this.rows.peek().map((row) => row.id));
     this.cut = false;
@@ -275,23 +293,34 @@ export class Feed {
     this.lookedTo.value = page.next !== undefined && page.events.length < PAGE ? page.looked_to : undefined;
   }
 
+  /** Looks further back, page by page, until there are `rows` rows, or for as long as one likes to wait. */
+  async lookOn(rows) {
+    const until = Date.now() + LOOK_ON_MS;
+    const wants = () => this.more.peek() && this.lookedTo.peek() && this.rows.peek().length < rows && Date.now() < until;
+    while (!this.stopped && !this.error.peek() && !this.loadingOlder.peek() && wants()) await this.older();
+  }
+
   /** The next older page. */
   async older() {
     if (this.loadingOlder.peek() || !this.more.peek() || this.loading.peek()) return;
     this.loadingOlder.value = true;
+    const turn = this.turn;
     const rows = this.rows.peek();
     // Where rows were cut off at the end, the cursor is of a place further down.
     const place = this.cut ? { until: justAfter(rows.at(-1).received_at) } : { cursor: this.cursor };
     try {
       const page = await get("/api/v1/events", { ...this.filters, ...place, limit: PAGE }, { signal: this.abort.signal });
       const found = page.events.filter((event) => !this.ids.has(event.id));
-      batch(() => {
-        for (const event of found) this.ids.add(event.id);
-        this.rows.value = [...this.rows.peek(), ...found];
-        this.cut = false;
-        this.follow(page);
-        this.error.value = undefined;
-      });
+      // The list began anew meanwhile: this page is of the old one.
+      if (turn === this.turn) {
+        batch(() => {
+          for (const event of found) this.ids.add(event.id);
+          this.rows.value = [...this.rows.peek(), ...found];
+          this.cut = false;
+          this.follow(page);
+          this.error.value = undefined;
+        });
+      }
     } catch (error) {
       if (!isAbort(error)) this.error.value = error;
     }

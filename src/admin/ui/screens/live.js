@@ -34,6 +34,8 @@ const TYPING_MS = 300;
 const WEBHOOK_MS = 5_000;
 /** Most dots in a row. */
 const DOTS_MAX = 9;
+/** Rows that one wants to see more of when one looks further back. */
+const FURTHER = 50;
 const ROW_HEIGHT = 36;
 const ROW_HEIGHT_NARROW = 58;
 
@@ -283,12 +285,18 @@ function Marks({ event }) {
 }
 
 function Foot({ feed }) {
+  const looked = feed.lookedTo.value;
+  if (looked) return html`<${Looked} feed=${feed} />`;
   if (feed.loadingOlder.value) return html`<span class="quiet">Loading older events…</span>`;
-  if (feed.more.value) {
-    return html`${feed.lookedTo.value && html`<span class="quiet">Looked back to <${Time} value=${feed.lookedTo.value} />.</span>`}
-      <${Button} small onClick=${() => feed.older()}>${feed.lookedTo.value ? "Look further back" : "Older events"}<//>`;
-  }
+  if (feed.more.value) return html`<${Button} small onClick=${() => feed.older()}>Older events<//>`;
   return html`<span class="quiet">${plural(feed.rows.value.length, "event")}. That is all there is.</span>`;
+}
+
+/** How far a search has come that does not find much. */
+function Looked({ feed }) {
+  const further = () => feed.lookOn(feed.rows.peek().length + FURTHER);
+  return html`<span class="quiet" role="status">Looked back to <${Time} value=${feed.lookedTo.value} />${feed.loadingOlder.value ? " and going on…" : "."}</span>
+    <${Button} small busy=${feed.loadingOlder.value} onClick=${further}>Look further back<//>`;
 }
 
 function Lagged({ feed }) {
@@ -300,8 +308,7 @@ function Lagged({ feed }) {
 function Nothing({ feed, filtered }) {
   if (filtered) {
     return html`<${Empty} title=${feed.more.value ? "Nothing found so far" : "No event matches"} icon="search">
-      ${feed.lookedTo.value && html`<p>Looked back to <${Time} value=${feed.lookedTo.value} />.</p>`}
-      ${feed.more.value && html`<${Button} busy=${feed.loadingOlder.value} onClick=${() => feed.older()}>Look further back<//>`}
+      ${feed.lookedTo.value && html`<div class="row empty-row"><${Looked} feed=${feed} /></div>`}
       <${Button} onClick=${clear}>Clear the filters<//>
     <//>`;
   }
