@@ -286,7 +286,7 @@ function Request({ event }) {
   return html`<div class="card-body stack">
     <div class=${`note tone-${event.signed ? "ok" : "off"}`}>
       <div class="note-text"><strong>${event.signed ? "The signature is valid" : "No signature was checked"}</strong>
-        <p class="second">${signature?.reason ?? (event.signed ? "It was made with a key of this source, over exactly these bytes." : "This source does not check signatures: anybody who reaches it can send events.")}</p>
+        <p class="second sentence">${signature?.reason ?? (event.signed ? "It was made with a key of this source, over exactly these bytes." : "This source does not check signatures: anybody who reaches it can send events.")}</p>
         ${signature?.signed_at && html`<p class="second">Signed <${Time} value=${signature.signed_at} ms />.</p>`}</div>
     </div>
     <dl class="facts">

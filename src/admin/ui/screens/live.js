@@ -29,6 +29,14 @@ const STATES = [
   { label: "Delivery", names: ["pending", "delivered", "dead"] },
 ];
 
+/** What the screen of an event does at once, asked from here. */
+const ACTIONS = [
+  ["r", "Replay the event", "replay"],
+  ["e", "Edit and replay it", "edit"],
+  ["c", "Copy it as curl", "curl"],
+  ["t", "Save it as a test", "test"],
+];
+
 const TYPING_MS = 300;
 /** How often the address for Retell is asked for while there is nothing else to show. */
 const WEBHOOK_MS = 5_000;
@@ -94,10 +102,7 @@ export function Live() {
     { keys: ".", label: "To the newest", run: toTop },
     { keys: "x", label: "Clear the filters", run: () => clear() },
     { keys: "Escape", label: "Let go of the row", run: () => setSelected(undefined), when: selected !== undefined },
-    { keys: "r", label: "Replay the event", run: () => current && navigate(`${at`/events/${current.id}`}?do=replay`) },
-    { keys: "e", label: "Edit and replay it", run: () => current && navigate(`${at`/events/${current.id}`}?do=edit`) },
-    { keys: "c", label: "Copy it as curl", run: () => current && navigate(`${at`/events/${current.id}`}?do=curl`) },
-    { keys: "t", label: "Save it as a test", run: () => current && navigate(`${at`/events/${current.id}`}?do=test`) },
+    ...ACTIONS.map(([keys, label, what]) => ({ keys, label, run: () => current && navigate(`${at`/events/${current.id}`}?do=${what}`) })),
   ]);
 
   const active = Object.keys(filters).length;
