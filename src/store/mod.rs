@@ -23,7 +23,8 @@ pub use commit::{Pending, Promise, Receipt};
 pub use record::{
     Append, Appended, Arrivals, Attempt, AttemptResult, Body, Bury, Change, Counts, DeadLetter,
     DeadSelection, DeliveryRecord, DeliveryState, EventFilter, EventPage, EventRecord, EventState,
-    Fate, Identity, IdentityKey, NewDelivery, Page, Ready, Replay, Settle, Settled, Stats, Tried,
+    Fate, Identity, IdentityKey, NewDelivery, Page, Ready, Replay, Settle, Settled, Stats, Stretch,
+    Tried,
 };
 
 /// Why an operation was not done.
@@ -121,6 +122,16 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// What arrived at a place or behind it, oldest first, without bodies: how one goes on where one stopped. Places are given
     /// in order of arrival and never twice, so nothing is missed and nothing comes again.
     fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals>;
+
+    /// What arrived at a place or behind it, oldest first, with bodies and without deliveries: at most `limit` events, until
+    /// their bodies are `most` bytes, but at least one. For going through many: nothing that dispatch reads waits for it.
+    fn stretch(
+        &self,
+        filter: EventFilter,
+        from: u64,
+        limit: usize,
+        most: usize,
+    ) -> Pending<Stretch>;
 
     /// One event with its deliveries and their attempts.
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)>;

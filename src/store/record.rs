@@ -360,6 +360,17 @@ pub struct Arrivals {
     pub head: u64,
 }
 
+/// A part of all that arrived, with bodies.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    /// Oldest first. One whose body is damaged has none.
+    pub events: Vec<(EventId, Option<Body>)>,
+    /// The place to go on from: everything before it was looked at.
+    pub next: u64,
+    /// The place behind the newest event, whatever the filter; 0 if there is none.
+    pub head: u64,
+}
+
 /// An event as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRecord {

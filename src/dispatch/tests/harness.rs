@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::super::{Courier, Dispatch, Parts, TargetStatus};
 use super::*;
 use crate::clock::Clock;
-use crate::config::{Inputs, Problems, Published, Settings, Snapshot};
+use crate::config::{Inputs, Problems, Published, Settings, Shown, Snapshot};
 use crate::delivery::{DeadReason, DeliveryId, Outcome, Overrides, Rate, RetryPolicy};
 use crate::event::Event;
 use crate::name::{ContentHash, Revision, RuleName};
@@ -21,7 +21,7 @@ use crate::store::memory::Memory;
 use crate::store::{
     Appended, Arrivals, Attempt, Body, Bounds, Bury, DeadLetter, DeadSelection, DeliveryRecord,
     DeliveryState, EventFilter, EventPage, EventRecord, Fate, Health, Page, Pending, Ready, Replay,
-    Settle, Settled, Stats, Store, StoreError, Tried,
+    Settle, Settled, Stats, Store, StoreError, Stretch, Tried,
 };
 use crate::target::{AttemptInfo, Kind, Report, Target};
 use crate::tasks::Tasks;
@@ -224,6 +224,16 @@ impl Store for Braked {
         self.inner.bodies(events, most)
     }
 
+    fn stretch(
+        &self,
+        filter: EventFilter,
+        from: u64,
+        limit: usize,
+        most: usize,
+    ) -> Pending<Stretch> {
+        self.inner.stretch(filter, from, limit, most)
+    }
+
     fn append(&self, event: Append) -> Pending<Appended> {
         self.inner.append(event)
     }
@@ -330,6 +340,7 @@ fn snapshot(number: u64, specs: &[Spec], body_memory: usize) -> Snapshot {
         text: "".into(),
         settings: Settings { body_memory, ..Settings::for_tests() },
         outside: Vec::new(),
+        shown: Shown::default(),
         trials: Vec::new(),
         sources: Vec::new(),
         targets: specs.iter().map(target).collect(),

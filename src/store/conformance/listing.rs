@@ -194,6 +194,52 @@ pub async fn arrivals_go_on_where_they_stopped<S: Subject>(subject: &mut S) {
     assert_eq!((ids, part.next), (vec![id(9, 0)], part.head));
 }
 
+/// Oldest first with their bodies, each once, in parts of any length; a damaged body is told as none.
+pub async fn stretches_are_whole_and_bounded<S: Subject>(subject: &mut S) {
+    let store = subject.open();
+    let all = EventFilter::default();
+    let empty = done(store.stretch(all.clone(), 0, 10, 1_000)).await;
+    assert_eq!((empty.events.len(), empty.next, empty.head), (0, 0, 0));
+    for number in 1..=7 {
+        stored(&*store, event(number, i64::from(number), &["crm"])).await;
+    }
+    done(store.close()).await;
+    drop(store);
+    subject.damage(id(3, 3));
+    let store = subject.open();
+    let window = EventFilter { since: Some(at(2)), until: Some(at(7)), ..EventFilter::default() };
+    let length = body(&*store, id(1, 1)).await.body.len();
+    for (limit, most, longest) in [
+        (1, usize::MAX, 1),
+        (3, usize::MAX, 3),
+        (100, usize::MAX, 5),
+        (100, 0, 1),
+        (100, 2 * length, 2),
+    ] {
+        let (mut from, mut seen) = (0, Vec::new());
+        loop {
+            let part = done(store.stretch(window.clone(), from, limit, most)).await;
+            assert!(part.events.len() <= longest, "{limit} {most}");
+            assert!(part.next > from || part.next == part.head, "it goes on");
+            for (id, stored) in part.events {
+                if let Some(stored) = &stored {
+                    assert_eq!(stored.envelope.id, id);
+                    assert_eq!(stored.body, body(&*store, id).await.body);
+                }
+                seen.push((id, stored.is_some()));
+            }
+            from = part.next;
+            if from == part.head {
+                break;
+            }
+        }
+        let wanted = [2, 3, 4, 5, 6].map(|number| (id(number, i64::from(number)), number != 3));
+        assert_eq!(seen, wanted, "in parts of {limit} or {most} bytes");
+    }
+    let behind = done(store.stretch(all, u64::MAX, 1, 1)).await;
+    assert!(behind.events.is_empty());
+}
+
 /// By name, for targets that have nothing, too.
 pub async fn pausing_is_durable<S: Subject>(subject: &mut S) {
     let store = subject.open();

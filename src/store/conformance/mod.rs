@@ -86,6 +86,7 @@ macro_rules! store_conformance {
             events_are_filtered
             events_are_paged
             arrivals_go_on_where_they_stopped
+            stretches_are_whole_and_bounded
             pausing_is_durable
             revisions_are_numbered
             unknown_things_are_not_found

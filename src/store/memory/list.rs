@@ -8,7 +8,7 @@ use crate::name::TargetName;
 
 use super::super::{
     Arrivals, Counts, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState, EventFilter,
-    EventPage, EventRecord, EventState, Page, Stats, StoreError, Tried,
+    EventPage, EventRecord, EventState, Page, Stats, StoreError, Stretch, Tried,
 };
 use super::state::{Held, State, Stored};
 
@@ -45,6 +45,30 @@ impl State {
         let events: Vec<_> = listed.collect();
         let last = events.last().filter(|_| events.len() >= limit).map(|(next, ..)| *next);
         Arrivals { next: last.unwrap_or(from.max(head)), events, head }
+    }
+
+    pub(super) fn stretch(
+        &self,
+        filter: &EventFilter,
+        from: u64,
+        (limit, most): (usize, usize),
+    ) -> Stretch {
+        let head = self.events.last_key_value().map_or(0, |(place, _)| place + 1);
+        let mut found = Stretch { events: Vec::new(), next: from.max(head), head };
+        let mut bytes = 0;
+        for (place, stored) in
+            self.events.range(from..).filter(|(_, stored)| self.passes(filter, stored))
+        {
+            bytes += stored.body.len();
+            let full = found.events.len() >= limit.clamp(1, 1000);
+            if full || bytes > most && !found.events.is_empty() {
+                found.next = *place;
+                break;
+            }
+            let id = stored.envelope.id;
+            found.events.push((id, self.body(id).ok()));
+        }
+        found
     }
 
     fn passes(&self, filter: &EventFilter, stored: &Stored) -> bool {

@@ -18,7 +18,7 @@ use crate::name::{ContentHash, Revision, TargetName};
 use super::{
     Append, Appended, Arrivals, Body, Bounds, Bury, DeadLetter, DeadSelection, EventFilter,
     EventPage, EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled, Stats, Store,
-    StoreError, Tried,
+    StoreError, Stretch, Tried,
 };
 use state::State;
 
@@ -150,6 +150,16 @@ impl Store for Memory {
 
     fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals> {
         self.with(|state| Ok(state.arrivals(&filter, from, limit)))
+    }
+
+    fn stretch(
+        &self,
+        filter: EventFilter,
+        from: u64,
+        limit: usize,
+        most: usize,
+    ) -> Pending<Stretch> {
+        self.with(|state| Ok(state.stretch(&filter, from, (limit, most))))
     }
 
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)> {

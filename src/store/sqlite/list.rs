@@ -13,9 +13,10 @@ use crate::name::{ContentHash, Revision, TargetName};
 
 use super::super::{
     Arrivals, Attempt, AttemptResult, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState,
-    EventFilter, EventPage, EventRecord, Page, StoreError, Tried,
+    EventFilter, EventPage, EventRecord, Page, StoreError, Stretch, Tried,
 };
 use super::lanes::ReadError;
+use super::read::whole;
 use super::row::{EVENT, EventRow, event_by_id, integer, number};
 use super::schema::{BURIED, DEAD, DELIVERED, PENDING};
 use super::work::{DELIVERY, DeliveryRow, deliveries_of};
@@ -83,18 +84,14 @@ pub(super) fn arrivals(
 ) -> Result<Arrivals, ReadError> {
     let limit = limit.clamp(1, 1_000);
     let snapshot = sql.unchecked_transaction()?;
-    let mut newest = snapshot.prepare_cached("SELECT coalesce(max(seq) + 1, 0) FROM events")?;
-    let head = number(newest.query_row([], |row| row.get(0))?);
+    let head = head(&snapshot)?;
     let mut found = Arrivals { events: Vec::new(), next: from.max(head), head };
     // Nothing new is the usual answer, and costs no more than this.
     if from >= head {
         return Ok(found);
     }
-    let Some(mut query) = events_query(&snapshot, filter, i64::MAX)? else { return Ok(found) };
-    query.and("e.seq >= ?", i64::try_from(from).unwrap_or(i64::MAX));
-    let text =
-        format!("SELECT {EVENT} FROM events e WHERE 1{} ORDER BY e.seq LIMIT {limit}", query.text);
-    let mut select = snapshot.prepare_cached(&text)?;
+    let Some(query) = arrivals_query(&snapshot, filter, from)? else { return Ok(found) };
+    let mut select = snapshot.prepare_cached(&oldest_first(&query, limit))?;
     for row in select.query_map(params_from_iter(query.values), EventRow::read)? {
         let row = row?;
         let next = number(row.seq).saturating_add(1);
@@ -104,6 +101,63 @@ pub(super) fn arrivals(
         }
     }
     Ok(found)
+}
+
+/// The same with bodies and without deliveries, until the bodies are `most` bytes.
+pub(super) fn stretch(
+    sql: &Connection,
+    filter: &EventFilter,
+    from: u64,
+    (limit, most): (usize, usize),
+) -> Result<Stretch, ReadError> {
+    let limit = limit.clamp(1, 1_000);
+    let snapshot = sql.unchecked_transaction()?;
+    let head = head(&snapshot)?;
+    let mut found = Stretch { events: Vec::new(), next: from.max(head), head };
+    let Some(query) = arrivals_query(&snapshot, filter, from)? else { return Ok(found) };
+    let mut select = snapshot.prepare_cached(&oldest_first(&query, limit))?;
+    let mut bytes = 0;
+    for row in select.query_map(params_from_iter(query.values), EventRow::read)? {
+        let row = row?;
+        bytes += number(row.length);
+        if bytes > most as u64 && !found.events.is_empty() {
+            found.next = number(row.seq);
+            break;
+        }
+        let body = match whole(&snapshot, &row) {
+            Ok(body) => Some(body),
+            Err(ReadError::Store(_)) => None,
+            Err(error) => return Err(error),
+        };
+        found.events.push((row.event_id(), body));
+        if found.events.len() == limit {
+            found.next = number(row.seq).saturating_add(1);
+        }
+    }
+    Ok(found)
+}
+
+/// The place behind the newest event.
+fn head(sql: &Connection) -> Result<u64, ReadError> {
+    let mut newest = sql.prepare_cached("SELECT coalesce(max(seq) + 1, 0) FROM events")?;
+    Ok(number(newest.query_row([], |row| row.get(0))?))
+}
+
+/// The conditions on what arrived from a place on; none if nothing can meet them.
+fn arrivals_query(
+    sql: &Connection,
+    filter: &EventFilter,
+    from: u64,
+) -> Result<Option<Query>, ReadError> {
+    let mut query = events_query(sql, filter, i64::MAX)?;
+    if let Some(query) = &mut query {
+        query.and("e.seq >= ?", i64::try_from(from).unwrap_or(i64::MAX));
+    }
+    Ok(query)
+}
+
+fn oldest_first(query: &Query, limit: usize) -> String {
+    format!("SELECT {EVENT} FROM events e WHERE 1{} ORDER BY e.seq LIMIT {limit}", query.text)
 }
 
 /// The deliveries of an event.

@@ -50,7 +50,7 @@ use crate::telemetry::Metrics;
 use super::{
     Append, Appended, Arrivals, Body, Bounds, Bury, Counts, DeadLetter, DeadSelection, EventFilter,
     EventPage, EventRecord, Health, Page, Pending, Promise, Ready, Replay, Settle, Settled, Stats,
-    Store, StoreError, Tried,
+    Store, StoreError, Stretch, Tried,
 };
 use append::Prepared;
 use checkpoint::{Checkpointer, truncate};
@@ -343,6 +343,16 @@ impl Store for Sqlite {
 
     fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals> {
         self.read(&self.slow, move |sql| list::arrivals(sql, &filter, from, limit))
+    }
+
+    fn stretch(
+        &self,
+        filter: EventFilter,
+        from: u64,
+        limit: usize,
+        most: usize,
+    ) -> Pending<Stretch> {
+        self.read(&self.slow, move |sql| list::stretch(sql, &filter, from, (limit, most)))
     }
 
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)> {

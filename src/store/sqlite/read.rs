@@ -11,7 +11,7 @@ use crate::name::TargetName;
 
 use super::super::{Body, Ready, StoreError};
 use super::lanes::ReadError;
-use super::row::{bytes_of, event_by_id, integer};
+use super::row::{EventRow, bytes_of, event_by_id, integer};
 use super::work::{DELIVERY, DeliveryRow};
 
 /// The nearest due deliveries of a target, by the index alone: it holds those that wait behind others of their key apart.
@@ -89,6 +89,12 @@ pub(super) fn bodies(
 
 fn checked(sql: &Connection, id: EventId) -> Result<Body, ReadError> {
     let row = event_by_id(sql, id)?.ok_or(StoreError::NotFound)?;
+    whole(sql, &row)
+}
+
+/// An event with its body, checked.
+pub(super) fn whole(sql: &Connection, row: &EventRow) -> Result<Body, ReadError> {
+    let id = row.event_id();
     let bytes = match bytes_of(sql, row.seq) {
         Ok(bytes) => bytes.ok_or(StoreError::Damaged(id))?,
         // A page of this body makes no sense; other events have other pages.

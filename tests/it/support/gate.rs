@@ -10,7 +10,7 @@ use hookswitch::store::memory::Memory;
 use hookswitch::store::{
     Append, Appended, Arrivals, Body, Bounds, Bury, DeadLetter, DeadSelection, EventFilter,
     EventPage, EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled, Stats, Store,
-    Tried,
+    Stretch, Tried,
 };
 use hookswitch::tasks::Tasks;
 use tokio::sync::watch;
@@ -23,12 +23,15 @@ pub(crate) struct Gate {
     open: watch::Sender<bool>,
     /// How many appends came, let through or not.
     came: watch::Sender<usize>,
+    /// Whether stretches are let through.
+    stretches: watch::Sender<bool>,
 }
 
 impl Gate {
     /// An open one.
     pub(crate) fn new(inner: Memory, tasks: Tasks) -> Self {
-        Self { inner, tasks, open: watch::Sender::new(true), came: watch::Sender::new(0) }
+        let open = || watch::Sender::new(true);
+        Self { inner, tasks, open: open(), came: watch::Sender::new(0), stretches: open() }
     }
 
     pub(crate) fn close_gate(&self) {
@@ -37,6 +40,11 @@ impl Gate {
 
     pub(crate) fn open_gate(&self) {
         self.open.send_replace(true);
+    }
+
+    /// Holds back who goes through all events, or no longer.
+    pub(crate) fn hold_stretches(&self, hold: bool) {
+        self.stretches.send_replace(!hold);
     }
 
     /// Waits until so many appends came.
@@ -66,6 +74,23 @@ impl Store for Gate {
             }
         }));
         self.came.send_modify(|came| *came += 1);
+        pending
+    }
+
+    fn stretch(
+        &self,
+        filter: EventFilter,
+        from: u64,
+        limit: usize,
+        most: usize,
+    ) -> Pending<Stretch> {
+        let (promise, pending) = Pending::new();
+        let (inner, mut open) = (self.inner.clone(), self.stretches.subscribe());
+        drop(self.tasks.piece("gate", async move {
+            if open.wait_for(|open| *open).await.is_ok() {
+                promise.answer(inner.stretch(filter, from, limit, most).await);
+            }
+        }));
         pending
     }
 
