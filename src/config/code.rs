@@ -69,6 +69,8 @@ codes! {
         "The file that a value is to come from cannot be read or is too large.";
     SecretShown = 13, Error, "a secret where it would be shown",
         "`${file:…}` is for secrets, and what stands at this place is shown and logged.";
+    NotLent = 14, Error, "a variable that a posted text is not lent",
+        "A text that is previewed over the API may use only variables whose values the running revision shows.";
 
     // Shape and meaning.
     UnknownKey = 101, Error, "an unknown key",
@@ -175,6 +177,8 @@ codes! {
         "An instance has seen more deliveries for the target in an hour than its `rate` lets through.";
     SwitchedOff = 317, Note, "a rule that is switched off",
         "`enabled: false` takes the rule out until somebody changes it back.";
+    DefaultTaken = 318, Warning, "a default instead of a variable",
+        "A text that is previewed over the API is not lent this variable, so its default is taken.";
 
     // About the check itself.
     BadAllow = 901, Warning, "an `allow` that is not understood",

@@ -176,6 +176,12 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// What holds it; nothing holds the root.
+    pub(super) fn parent(self) -> Option<Self> {
+        let data = self.data();
+        (!matches!(data.step, Step::Root)).then_some(Node { tree: self.tree, id: data.parent })
+    }
+
     /// Where its text is, values only.
     pub(super) fn span(self) -> Span {
         self.data().span

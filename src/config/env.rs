@@ -14,7 +14,9 @@ use crate::secret::Secret;
 use super::Code;
 use super::document::{Kind, Node, Piece, Tree};
 use super::findings::Findings;
+use super::foreign::{self, Lending, Shown};
 use super::inputs::Files;
+use super::shape::Place;
 
 /// How deep references may stand in the defaults of others.
 const NESTING_MAX: usize = 8;
@@ -48,32 +50,59 @@ impl Environment for MapEnvironment {
     }
 }
 
-/// Puts values into every scalar of `tree`. One that cannot be filled becomes broken, and is reported. Returns the names of
-/// what was looked up: variables, and files as `file:/path`.
+/// What was put in.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    /// The names of what was looked up: variables, and files as `file:/path`.
+    pub(super) names: BTreeSet<String>,
+    /// The variables among them that stand where values are shown.
+    pub(super) shown: Shown,
+}
+
+/// Puts values into every scalar of `tree`: those that `lending` lends. One that cannot be filled becomes broken, and is
+/// reported.
 pub(super) fn fill(
     tree: &mut Tree,
+    lending: Lending<'_>,
     environment: &dyn Environment,
     files: &mut Files,
     findings: &mut Findings,
-) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+) -> Filled {
+    let mut filled = Filled::default();
     for id in 0..u32::try_from(tree.len()).unwrap_or(u32::MAX) {
         let Kind::Scalar(scalar) = tree.node(id).kind() else { continue };
         if !scalar.written.contains("${") {
             continue;
         }
-        let mut filling =
-            Filling { environment, files, names: &mut names, pieces: Vec::new(), size: 0 };
+        let node = tree.node(id);
+        let mut filling = Filling {
+            environment,
+            files,
+            filled: &mut filled,
+            lending,
+            place: Place::of(node),
+            withheld: BTreeSet::new(),
+            pieces: Vec::new(),
+            size: 0,
+        };
         let pieces = match filling.scalar(&scalar.written) {
             Ok(()) => Some(filling.pieces),
             Err(wrong) => {
-                report(tree.node(id), wrong, findings);
+                filling.withheld.clear();
+                report(node, wrong, findings);
                 None
             }
         };
+        for name in filling.withheld {
+            findings.warn(Code::DefaultTaken, node, foreign::by_default(&name), None);
+        }
+        let pieces = match lending {
+            Lending::Everything => pieces,
+            Lending::Shown(_) => pieces.map(|pieces| foreign::stand_ins(node, pieces)),
+        };
         tree.fill(id, pieces);
     }
-    names
+    filled
 }
 
 fn report(node: Node<'_>, wrong: Wrong, findings: &mut Findings) {
@@ -104,7 +133,11 @@ impl Wrong {
 struct Filling<'a> {
     environment: &'a dyn Environment,
     files: &'a mut Files,
-    names: &'a mut BTreeSet<String>,
+    filled: &'a mut Filled,
+    lending: Lending<'a>,
+    place: Place,
+    /// Variables that have a default here and were not looked up.
+    withheld: BTreeSet<String>,
     pieces: Vec<Piece>,
     size: usize,
 }
@@ -138,8 +171,12 @@ impl Filling<'_> {
 
     fn put(&mut self, reference: &Reference) -> Result<(), Wrong> {
         match reference {
+            Reference::Variable(name, otherwise) if !self.lending.lends(self.place, name) => {
+                self.withhold(name, otherwise)
+            }
             Reference::Variable(name, otherwise) => {
-                self.names.insert(name.clone());
+                self.filled.names.insert(name.clone());
+                self.filled.shown.add(self.place, name);
                 let value = self.environment.variable(name);
                 match (value, otherwise) {
                     (Some(value), Otherwise::Unset) => self.insert(value, false),
@@ -160,8 +197,9 @@ impl Filling<'_> {
                         ))),
                 }
             }
+            Reference::File(_) if self.files.are_sealed() => self.stand_in(true),
             Reference::File(path) => {
-                self.names.insert(format!("file:{path}"));
+                self.filled.names.insert(format!("file:{path}"));
                 let refused = |why| Wrong {
                     code: Code::BadSecretFile,
                     ..wrong(format!("the file {path} {why}"))
@@ -170,6 +208,37 @@ impl Filling<'_> {
                 self.insert(value, true)
             }
         }
+    }
+
+    /// Does without the value of a variable: by the default, or something in its place where nobody looks at it.
+    fn withhold(&mut self, name: &str, otherwise: &Otherwise) -> Result<(), Wrong> {
+        match otherwise {
+            Otherwise::Default(parts) => {
+                if self.place != Place::Closed {
+                    self.withheld.insert(name.to_owned());
+                }
+                let (before, size) = (self.pieces.len(), self.size);
+                parts.iter().try_for_each(|part| match part {
+                    Part::Text(text) => self.insert(text.clone(), false),
+                    Part::Reference(reference) => self.put(reference),
+                })?;
+                // `${TOKEN:-}` says that there may be none, and not that there is none.
+                if self.place == Place::Closed && self.size == size {
+                    self.pieces.truncate(before);
+                    self.stand_in(false)?;
+                }
+                Ok(())
+            }
+            _ if self.place == Place::Closed => self.stand_in(false),
+            _ => {
+                let refused = Wrong { code: Code::NotLent, ..wrong(foreign::not_lent(name)) };
+                Err(refused.hint(foreign::NOT_LENT))
+            }
+        }
+    }
+
+    fn stand_in(&mut self, from_file: bool) -> Result<(), Wrong> {
+        self.insert(foreign::STAND_IN.to_owned(), from_file)
     }
 
     fn insert(&mut self, value: String, from_file: bool) -> Result<(), Wrong> {

@@ -91,6 +91,8 @@ pub(super) struct Files {
     known: Vec<Known>,
     places: HashMap<PathBuf, usize>,
     events: Budget,
+    /// Whether none is to be read.
+    sealed: bool,
 }
 
 /// A file that was read, or could not be.
@@ -114,11 +116,25 @@ impl Files {
             known: Vec::new(),
             places: HashMap::new(),
             events: Budget { bytes: EVENTS_MAX, files: EVENT_FILES_MAX },
+            sealed: false,
         }
+    }
+
+    /// None at all: for a text that may not look at files.
+    pub(super) fn sealed() -> Self {
+        Self { sealed: true, ..Self::new(Path::new("")) }
+    }
+
+    /// Whether none is to be read.
+    pub(super) fn are_sealed(&self) -> bool {
+        self.sealed
     }
 
     /// The content of the file at `path`, or why there is none: `cannot be read: …`.
     pub(super) fn content(&mut self, path: &str) -> Result<&[u8], String> {
+        if self.sealed {
+            return Err("is not read here".to_owned());
+        }
         let path = self.folder.join(path);
         let content = self.known(path, read_regular, Ok);
         content.as_ref().map(|content| &**content).map_err(Clone::clone)
@@ -160,6 +176,9 @@ impl Files {
     /// it is written.
     pub(super) fn event(&mut self, path: &str, shown: &str) -> Result<Bytes, String> {
         let told = |why: String| format!("the file {shown} {why}");
+        if self.sealed {
+            return Err(told("is not read here".to_owned()));
+        }
         let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
         if !Path::new(path).components().all(plain) {
             return Err(told("is not in the folder of this file or below it".to_owned()));

@@ -10,6 +10,7 @@ mod code;
 mod document;
 mod env;
 mod findings;
+mod foreign;
 mod inputs;
 mod lower;
 mod mask;
@@ -27,7 +28,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,12 +43,15 @@ use crate::secret::Secret;
 use crate::signature::Check;
 use crate::target::Target;
 
+use env::Filled;
 use findings::Findings;
+use foreign::Lending;
 use inputs::Files;
 use lower::Lowered;
 
 pub use code::Code;
 pub use env::{Environment, MapEnvironment, ProcessEnvironment};
+pub use foreign::Shown;
 pub use inputs::{EVENT_MAX, Inputs};
 pub use problem::{Level, Problem, Problems, Style};
 pub use published::Published;
@@ -80,6 +84,8 @@ pub struct Snapshot {
     pub inputs: Inputs,
     /// The names of what was put in from outside: variables, and files as `file:/path`. Never a value.
     pub outside: Vec<String>,
+    /// The variables among them that stand where values are shown.
+    pub shown: Shown,
 }
 
 /// Everything of the configuration that is not a source, target or rule.
@@ -240,9 +246,32 @@ pub fn load_text(
     environment: &dyn Environment,
     overrides: &Overrides,
 ) -> Result<Snapshot, Problems> {
+    let folder = origin.parent().unwrap_or(Path::new(""));
+    load_lent(text, origin, Files::new(folder), (Lending::Everything, environment), overrides)
+}
+
+/// Loads a text that somebody posted: it is lent no value that the running revision does not show, no file is read, and its
+/// tests are left out. What comes of it tells where events would go; it is not fit to run.
+pub fn load_posted(
+    text: &str,
+    running: &Snapshot,
+    environment: &dyn Environment,
+    overrides: &Overrides,
+) -> Result<Snapshot, Problems> {
+    let lending = (Lending::Shown(&running.shown), environment);
+    let loaded = load_lent(text, Path::new("<posted>"), Files::sealed(), lending, overrides);
+    loaded.map(|snapshot| Snapshot { trials: Vec::new(), ..snapshot })
+}
+
+fn load_lent(
+    text: &str,
+    origin: &Path,
+    mut files: Files,
+    lending: (Lending<'_>, &dyn Environment),
+    overrides: &Overrides,
+) -> Result<Snapshot, Problems> {
     let shown = origin.display().to_string();
     let folder = origin.parent().unwrap_or(Path::new(""));
-    let mut files = Files::new(folder);
     let mut findings = Findings::new(overrides.notes);
     // A byte order mark is no part of the document, and places are counted without it.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -250,13 +279,13 @@ pub fn load_text(
         let text = format!("the configuration is larger than {FILE_MAX} bytes");
         return Err(findings::unplaced(Code::TooLarge, &shown, text, None));
     } else {
-        lowered(body, folder, environment, overrides, (&mut files, &mut findings))
+        lowered(body, folder, lending, overrides, (&mut files, &mut findings))
     };
     let inputs = files.inputs(text.as_bytes());
     let problems = findings.finish(&shown, body, inputs.clone());
     let hash = ContentHash(Sha256::digest(text).into());
     match lowered {
-        Some((Lowered { settings, sources, targets, rules, trials }, outside)) => Ok(Snapshot {
+        Some((Lowered { settings, sources, targets, rules, trials }, filled)) => Ok(Snapshot {
             revision: Revision { number: 0, hash },
             text: text.into(),
             settings,
@@ -266,21 +295,22 @@ pub fn load_text(
             trials,
             warnings: problems,
             inputs,
-            outside: outside.into_iter().collect(),
+            outside: filled.names.into_iter().collect(),
+            shown: filled.shown,
         }),
         None => Err(problems),
     }
 }
 
 /// The stages in their order. Each takes place whatever the one before found, unless there is nothing to go on with. Beside
-/// what comes of them: the names of what was put in from outside.
+/// what comes of them: what was put in from outside.
 fn lowered(
     text: &str,
     folder: &Path,
-    environment: &dyn Environment,
+    (lending, environment): (Lending<'_>, &dyn Environment),
     overrides: &Overrides,
     (files, findings): (&mut Files, &mut Findings),
-) -> Option<(Lowered, BTreeSet<String>)> {
+) -> Option<(Lowered, Filled)> {
     let Some(mut tree) = position::read(text, findings) else {
         for span in mask::known_words(text, shape::keys::is_known) {
             findings.clear(span);
@@ -294,8 +324,8 @@ fn lowered(
         let text = "two YAML readers read this differently, so one of them reads something else than is meant";
         findings.error_at(Code::ReadDifferently, (Some(span), String::new()), text, hint);
     }
-    let outside = env::fill(&mut tree, environment, files, findings);
+    let filled = env::fill(&mut tree, lending, environment, files, findings);
     let root = tree.root()?;
     shape::check(root, &shape::keys::ROOT, findings);
-    lower::lower(root, folder, overrides, files, findings).map(|lowered| (lowered, outside))
+    lower::lower(root, folder, overrides, files, findings).map(|lowered| (lowered, filled))
 }

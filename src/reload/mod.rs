@@ -166,6 +166,20 @@ impl Reload {
         read.unwrap_or_else(|| Err(swap::panicked(&self.path)))
     }
 
+    /// Reads a text that somebody posted, to see where it would send events. It is lent no value that `running` does not
+    /// show, and no file is read ([`config::load_posted`]).
+    pub async fn read_posted(
+        &self,
+        text: String,
+        running: Arc<Snapshot>,
+    ) -> Result<Snapshot, Problems> {
+        let reading = self.reading.lock().await;
+        let (environment, overrides) =
+            (Arc::clone(&reading.environment), reading.overrides.clone());
+        let read = move || config::load_posted(&text, &running, &*environment, &overrides);
+        blocking(read).await.unwrap_or_else(|| Err(swap::panicked(Path::new("<posted>"))))
+    }
+
     /// The problems of the last load, if it was refused.
     pub fn refused(&self) -> Option<Problems> {
         self.refused.load().as_deref().cloned()

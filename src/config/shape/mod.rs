@@ -6,12 +6,14 @@
 
 pub(super) mod check;
 pub(super) mod keys;
+mod place;
 
 use std::time::Duration;
 
 use super::document::{Node, Scalar};
 
 pub(super) use check::check;
+pub(super) use place::Place;
 
 /// What may stand at a place.
 pub(super) enum Shape {

@@ -4,6 +4,7 @@ mod documents;
 mod example;
 mod fixtures;
 mod loading;
+mod posted;
 mod random;
 mod values;
 

@@ -256,6 +256,12 @@ impl Reader {
         !self.headers.is_empty()
     }
 
+    /// The headers that rules read and that are not kept with an event: of a stored one nothing is found there.
+    pub fn lost_headers(&self) -> impl Iterator<Item = &str> {
+        let kept = |name: &str| ["content-type", "user-agent", RETELL_HEADER].contains(&name);
+        self.headers.iter().map(|(name, ..)| name.as_str()).filter(move |name| !kept(name))
+    }
+
     /// Whether a rule reads a query parameter.
     pub fn reads_query(&self) -> bool {
         !self.queries.is_empty()

@@ -213,8 +213,8 @@ impl Lowering<'_, '_> {
     fn client(&mut self, fields: Fields<'_>) -> Option<Client> {
         let node = fields.get("ca_file");
         let pem = match node {
-            None => None,
-            Some(node) => Some(self.ca_file(node)?),
+            Some(node) if !self.files.are_sealed() => Some(self.ca_file(node)?),
+            _ => None,
         };
         if let Some(client) = self.clients.get(&pem) {
             return Some(client.clone());
