@@ -41,6 +41,8 @@ pub mod explain;
 
 pub mod trial;
 
+pub mod preview;
+
 pub mod dispatch;
 
 pub mod reload;

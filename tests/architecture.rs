@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Every module, lowest first. The pure ones are `name` to `template`: `fault` is nothing in a release, and in the builds of
 /// the fault suite it reads their environment.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "fault",
     "name",
     "clock",
@@ -24,6 +24,7 @@ const ORDER: [&str; 24] = [
     "config",
     "explain",
     "trial",
+    "preview",
     "dispatch",
     "reload",
     "ingress",

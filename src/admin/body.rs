@@ -36,7 +36,15 @@ pub(super) async fn read(request: Request, max: usize) -> Result<Bytes, Failure>
 
 /// Reads a command; an empty body is one without any member.
 pub(super) async fn command<T: DeserializeOwned + Default>(request: Request) -> Result<T, Failure> {
-    let bytes = read(request, COMMAND_MAX).await?;
+    command_of(request, COMMAND_MAX).await
+}
+
+/// The same, of at most `max` bytes.
+pub(super) async fn command_of<T: DeserializeOwned + Default>(
+    request: Request,
+    max: usize,
+) -> Result<T, Failure> {
+    let bytes = read(request, max).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }

@@ -44,6 +44,11 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// What is said of it where an answer has begun already.
+    pub(super) fn into_body(self) -> wire::ErrorBody {
+        *self.0
+    }
+
     /// 422 with every problem of a configuration.
     fn problems(problems: &Problems) -> Self {
         Self::with_problems("the configuration has problems; nothing changed", problems)

@@ -19,6 +19,7 @@ mod health;
 mod mask;
 mod ngrok;
 mod page;
+mod preview;
 mod query;
 mod replay;
 mod rules;
@@ -94,7 +95,7 @@ fn routes(parts: Arc<Parts>) -> Router {
 }
 
 /// Everything that can be asked, beside the page. `docs/openapi.yaml` describes the same.
-fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 23] {
+fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 24] {
     [
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),
@@ -119,5 +120,6 @@ fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 23] {
         ("/api/v1/targets/{name}/resume", post(targets::resume)),
         ("/api/v1/rules", get(rules::list)),
         ("/api/v1/explain", post(explain::explain)),
+        ("/api/v1/preview", post(preview::open).layer(Extension(preview::Seats::default()))),
     ]
 }

@@ -64,12 +64,7 @@ impl Query {
 
     /// A moment: RFC 3339, or how long ago (`90m`, `24h`, `7d`).
     pub(super) fn moment(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        moment(&text, now).map(Some).ok_or_else(|| {
-            Failure::bad(format!(
-                "{name} is a time like 2026-01-31T08:00:00Z, or how long ago, like 24h"
-            ))
-        })
+        self.text(name).map(|text| moment_of(name, &text, now)).transpose()
     }
 
     /// Which page: `limit` and `cursor`.
@@ -89,6 +84,15 @@ impl Query {
 /// An event's id out of a path or a body.
 pub(super) fn event_id(text: &str) -> Result<EventId, Failure> {
     EventId::from_str(text).map_err(|cause| Failure::bad(format!("{text:?} is {cause}")))
+}
+
+/// The same of a member of a body.
+pub(super) fn moment_of(name: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+    moment(text, now).ok_or_else(|| {
+        Failure::bad(format!(
+            "{name} is a time like 2026-01-31T08:00:00Z, or how long ago, like 24h"
+        ))
+    })
 }
 
 fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {

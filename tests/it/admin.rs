@@ -111,17 +111,36 @@ impl World {
 
     /// With an ngrok agent at that address, or none.
     pub(crate) async fn beside(rules: &str, agent: Option<SocketAddr>) -> Self {
+        let store = |store: Memory, _: Tasks| -> Arc<dyn Store> { Arc::new(store) };
+        Self::made(rules, agent, MapEnvironment::default(), store).await
+    }
+
+    /// With these variables, and API and dispatch see the store through something else.
+    pub(crate) async fn behind(
+        rules: &str,
+        environment: MapEnvironment,
+        through: impl FnOnce(Memory, Tasks) -> Arc<dyn Store>,
+    ) -> Self {
+        Self::made(rules, None, environment, through).await
+    }
+
+    async fn made(
+        rules: &str,
+        agent: Option<SocketAddr>,
+        environment: MapEnvironment,
+        through: impl FnOnce(Memory, Tasks) -> Arc<dyn Store>,
+    ) -> Self {
         let nobody = nobody();
         let ngrok = agent.unwrap_or(nobody.local_addr().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rules.yaml");
         std::fs::write(&path, rules).unwrap();
-        let environment = Arc::new(MapEnvironment::default());
+        let environment = Arc::new(environment);
         let store = Memory::new();
-        let shared: Arc<dyn Store> = Arc::new(store.clone());
         let clock = Arc::new(Manual::new(NOW));
         let published = first(&path, &environment, &store).await;
         let (metrics, tasks) = (Arc::new(Metrics::new()), Tasks::new());
+        let shared = through(store.clone(), tasks.clone());
         let running = published.load();
         let targets: Vec<_> = running.targets.keys().cloned().collect();
         metrics.configured(&[running.sources[0].name.clone()], &[], &targets);
@@ -254,7 +273,12 @@ impl World {
     pub(crate) async fn raw(&self, request: &str) -> Answer {
         let mut wire = Wire::connect(self.address).await;
         wire.send(request).await;
-        wire.expect().await
+        let mut answer = wire.expect().await;
+        // Lines come in chunks and end; a stream of events does not.
+        if answer.header("content-type") == Some("application/x-ndjson") {
+            answer.body = wire.chunks().await;
+        }
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -275,7 +299,7 @@ impl World {
     }
 
     /// Waits until the event's only delivery is in this state.
-    async fn delivery_is(&self, id: EventId, state: &str) -> Value {
+    pub(crate) async fn delivery_is(&self, id: EventId, state: &str) -> Value {
         eventually(state, async || {
             let event = self.ok(&format!("/api/v1/events/{id}")).await;
             (event["deliveries"][0]["state"] == state).then_some(event)

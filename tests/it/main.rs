@@ -15,6 +15,7 @@ mod explain;
 mod ingress;
 mod openapi;
 mod page;
+mod preview;
 mod regression;
 mod reload;
 mod rules;

@@ -297,3 +297,60 @@ async fn every_member_is_described_and_every_described_one_is_there() {
     hold(description, "Reloaded", &reloaded);
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_member_of_a_preview_is_described() {
+    let world = World::new(RULES).await;
+    let description = &Description::of(&world).await;
+    let request =
+        wire::PreviewRequest { text: text("version: 1"), since: some("24h"), until: some(AT) };
+    hold(description, "PreviewRequest", &request);
+    let progress = wire::PreviewProgress { looked: 1, of: Some(2), differ: 1 };
+    hold(description, "PreviewProgress", &progress);
+    let sides = wire::Sides { running: 1, new: 2 };
+    hold(description, "Sides", &sides);
+    let rule = wire::RuleChange {
+        name: text("everything"),
+        running: 1,
+        new: 0,
+        only: some("running"),
+        deliveries: sides,
+    };
+    hold(description, "RuleChange", &rule);
+    let target = wire::TargetChange { name: text("crm"), running: 1, new: 2, gained: 2, lost: 1 };
+    hold(description, "TargetChange", &target);
+    let differing = wire::Differing {
+        event: text(ID),
+        received_at: text(AT),
+        name: some("call_ended"),
+        agent: some("agent_1"),
+        call: some("call_1"),
+        gains: vec![text("crm")],
+        loses: vec![text("slack")],
+        before: text("routed"),
+        after: text("routed"),
+        rules_before: vec![text("everything")],
+        rules_after: vec![],
+    };
+    hold(description, "Differing", &differing);
+    let preview = wire::Preview {
+        running: revision(),
+        since: text(AT),
+        until: text(AT),
+        events: 1,
+        unreadable: 0,
+        deliveries: sides,
+        rules: vec![rule],
+        targets: vec![target],
+        fallback: sides,
+        unrouted: sides,
+        ignored: sides,
+        quarantined: sides,
+        differing: vec![differing],
+        differing_total: 1,
+        warnings: vec![problem()],
+        notes: vec![text("a header is not kept")],
+    };
+    hold(description, "Preview", &preview);
+    world.end().await;
+}

@@ -94,7 +94,13 @@ impl Description {
         let essence = answer.head("content-type").split(';').next().unwrap();
         let content = &response["content"][essence];
         assert!(content.is_object(), "{what}: {essence} is not described");
-        if essence.ends_with("json") && content["schema"].is_object() {
+        if essence == "application/x-ndjson" {
+            let text = answer.text();
+            assert!(text.lines().count() > 1, "{what}: {text}");
+            for line in text.lines() {
+                self.assert_valid(&content["schema"], &serde_json::from_str(line).unwrap(), &what);
+            }
+        } else if essence.ends_with("json") && content["schema"].is_object() {
             let body: Value = serde_json::from_slice(&answer.body).unwrap();
             self.assert_valid(&content["schema"], &body, &what);
         }
@@ -225,6 +231,7 @@ fn told_to(dead: EventId) -> Vec<(&'static str, String, &'static str)> {
     let (retry, dropped) = ("/api/v1/dead-letters/retry", "/api/v1/dead-letters/drop");
     let (pause, resume) = ("/api/v1/targets/{name}/pause", "/api/v1/targets/{name}/resume");
     let (replay, explain) = ("/api/v1/events/{id}/replay", "/api/v1/explain");
+    let preview = "/api/v1/preview";
     let again = replay.replace("{id}", &dead.to_string());
     let sample = r#"{"event":"call_analyzed","call":{"call_id":"c","agent_id":"agent_1"}}"#;
     vec![
@@ -241,6 +248,13 @@ fn told_to(dead: EventId) -> Vec<(&'static str, String, &'static str)> {
         (explain, explain.to_owned(), r#"{"event":"other"}"#),
         (explain, explain.to_owned(), "{"),
         (explain, "/api/v1/explain?source=nowhere".to_owned(), sample),
+        (
+            preview,
+            preview.to_owned(),
+            r#"{"text":"version: 1\nsources: { a: { path: /a, verify: none } }"}"#,
+        ),
+        (preview, preview.to_owned(), r#"{"text":"version: 2"}"#),
+        (preview, preview.to_owned(), r#"{"text":"version: 1","since":"1h","until":"2h"}"#),
         ("/-/reload", "/-/reload".to_owned(), ""),
         ("/api/v1/login", "/api/v1/login".to_owned(), r#"{"token":"any"}"#),
         ("/api/v1/login", "/api/v1/login".to_owned(), r#"{"tokken":"any"}"#),

@@ -110,6 +110,23 @@ impl Wire {
         Some(Answer { status, headers, body })
     }
 
+    /// The body of an answer that comes in chunks, to its end.
+    pub(crate) async fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.until("\r\n").await;
+            let length = usize::from_str_radix(line.trim_end(), 16).expect("the length of a chunk");
+            while self.ahead.len() < length + 2 {
+                assert!(self.more().await, "the answer's body was cut");
+            }
+            body.extend(self.ahead.drain(..length));
+            self.ahead.drain(..2);
+            if length == 0 {
+                return body;
+            }
+        }
+    }
+
     /// The next answer, which must come.
     pub(crate) async fn expect(&mut self) -> Answer {
         self.answer().await.expect("an answer before the end")
