@@ -525,6 +525,56 @@ fn a_stored_event_becomes_a_test() {
 }
 
 #[test]
+fn a_file_is_compared_with_what_runs() {
+    let folder = folder();
+    let instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+    assert!(instance.post(STARTED).starts_with("HTTP/1.1 204"));
+    let new = folder.path().join("new.yaml");
+    let write = |to: &str| {
+        let target = "targets: { next: { kind: log },";
+        let text = rules(&nowhere()).replace("targets: {", target);
+        fs::write(&new, text.replace("to: [crm]", &format!("to: [{to}]"))).unwrap();
+    };
+    let address = format!("http://{}", instance.admin);
+    let against = |address: &str| {
+        let mut command = hookswitch();
+        command.arg("check").arg(&new).args(["--against", address]);
+        command
+    };
+    write("crm, next");
+    let said = text(&mut against(&address));
+    assert!(
+        said.contains("new.yaml: good: 1 source, 1 rule, 2 targets\n\nagainst revision 1 ("),
+        "{said}"
+    );
+    assert!(said.contains(": 1 event since "), "{said}");
+    assert!(said.contains("\n1 event would differ: +1 next\n"), "{said}");
+    assert!(said.contains("  call_started  ") && said.contains("  +next\n"), "{said}");
+    let told = json(against(&address).args(["--output", "json", "--since", "1h"]));
+    assert_eq!((&told["against"], &told["differing_total"]), (&address.as_str().into(), &1.into()));
+    assert_eq!(told["differing"][0]["gains"][0], "next");
+    assert_eq!(told["rules"][0]["deliveries"]["new"], 2);
+    let status = json(&mut instance.command(&["status", "--output", "json"]));
+    assert_eq!(status["configuration"]["revision"]["number"], 1, "nothing was published");
+
+    write("nowhere");
+    let refused = output(against("http://127.0.0.1:1").args(["--output", "json"]));
+    assert_eq!(refused.status.code(), Some(1), "a broken file asks nobody");
+    let report: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(report["errors"], 1);
+
+    write("next");
+    let unreachable = output(&mut against(&nowhere()));
+    assert_eq!(unreachable.status.code(), Some(69), "{}", lossy(&unreachable.stderr));
+    assert!(lossy(&unreachable.stderr).contains("--against chooses another"));
+    let elsewhere = output(&mut against(&format!("http://{}", instance.listen)));
+    assert_eq!(elsewhere.status.code(), Some(69), "{}", lossy(&elsewhere.stderr));
+    let odd = output(against(&address).args(["--since", "yesterday"]));
+    assert_eq!(odd.status.code(), Some(1));
+    assert!(lossy(&odd.stderr).contains("since is a time"), "{}", lossy(&odd.stderr));
+}
+
+#[test]
 fn events_are_followed_through_a_restart() {
     let folder = folder();
     let mut instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});

@@ -27,7 +27,7 @@ pub(super) struct AdminArgs {
 }
 
 /// An address with or without its scheme.
-fn address(text: &str) -> Result<Url, String> {
+pub(super) fn address(text: &str) -> Result<Url, String> {
     let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let url = Url::parse(&text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -42,6 +42,8 @@ pub(super) struct Api {
     http: Http,
     base: Url,
     token: Option<Secret>,
+    /// The options that say where it is.
+    chosen_by: &'static str,
 }
 
 /// What the API told: JSON, not read yet, so that programs get it as it is.
@@ -51,9 +53,19 @@ pub(super) struct Told(Bytes);
 impl Api {
     /// The one that the options name.
     pub(super) fn new(args: &AdminArgs) -> Result<Self, Failure> {
+        Self::at(args.admin.clone(), "--admin or HOOKSWITCH_ADMIN")
+    }
+
+    /// The one at `base`, which the option `chosen_by` names.
+    pub(super) fn at(base: Url, chosen_by: &'static str) -> Result<Self, Failure> {
         let token = ProcessEnvironment.variable(TOKEN).filter(|token| !token.is_empty());
         let http = Http::new()?;
-        Ok(Self { http, base: args.admin.clone(), token: token.map(Secret::new) })
+        Ok(Self { http, base, token: token.map(Secret::new), chosen_by })
+    }
+
+    /// Where it is.
+    pub(super) fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
     }
 
     /// Asks for something. Empty parameters are left out.
@@ -110,10 +122,7 @@ impl Api {
         path: &[&str],
         body: &T,
     ) -> Result<Told, Failure> {
-        let body = serde_json::to_vec(body).map_err(|error| {
-            Failure::because(Exit::Internal, "the question has no JSON", &error)
-        })?;
-        self.ask(&self.url(path)?, Some(body.into())).await
+        self.ask(&self.url(path)?, Some(encoded(body)?)).await
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, Failure> {
@@ -138,20 +147,54 @@ impl Api {
         place: Option<&str>,
     ) -> Result<Flow, Failure> {
         let url = self.asked(path, query)?;
-        let mut headers = self.credentials();
-        headers.push(("accept", "text/event-stream".to_owned()));
-        headers.extend(place.map(|place| ("last-event-id", place.to_owned())));
-        let ask = Ask { headers, body: None };
-        let origin = self.base.origin().ascii_serialization();
-        let opened = self.http.open(&url, ask).await.map_err(|why| unreachable(&origin, &why))?;
-        let stream = |kind: &str| kind.starts_with("text/event-stream");
-        match opened {
-            Opened::Flow(flow) if flow.header("content-type").is_some_and(stream) => Ok(flow),
-            Opened::Flow(_) => Err(wrong_place(&origin)),
-            Opened::Answer(answer) => {
-                Err(self.read(&url, &answer, &origin).err().unwrap_or_else(|| wrong_place(&origin)))
+        let headers = place.map(|place| ("last-event-id", place.to_owned()));
+        self.flow(&url, "text/event-stream", headers.into_iter().collect(), None).await
+    }
+
+    /// Tells it to do something whose answer comes in lines. That it has no time for it is no refusal.
+    pub(super) async fn post_lines<T: Serialize>(
+        &self,
+        path: &[&str],
+        body: &T,
+    ) -> Result<Flow, Failure> {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        self.flow(&self.url(path)?, "application/x-ndjson", headers, Some(encoded(body)?)).await
+    }
+
+    /// Asks for an answer of that kind which goes on.
+    async fn flow(
+        &self,
+        url: &Url,
+        kind: &'static str,
+        mut headers: Vec<(&'static str, String)>,
+        body: Option<Bytes>,
+    ) -> Result<Flow, Failure> {
+        headers.extend(self.credentials());
+        headers.push(("accept", kind.to_owned()));
+        let origin = self.origin();
+        let opened = self.http.open(url, Ask { headers, body }).await;
+        let answer = match opened.map_err(|why| self.unreachable(&why))? {
+            Opened::Flow(flow) => {
+                let wanted = |given: &str| given.starts_with(kind);
+                let right = flow.header("content-type").is_some_and(wanted);
+                return if right { Ok(flow) } else { Err(wrong_place(&origin)) };
             }
-        }
+            Opened::Answer(answer) => answer,
+        };
+        let failure = self.read(url, &answer, &origin).err();
+        let failure = failure.unwrap_or_else(|| wrong_place(&origin));
+        Err(match (answer.status, failure) {
+            (503, Failure::Told { message, hint, details, .. }) => {
+                Failure::Told { exit: Exit::Unreachable, message, hint, details }
+            }
+            (_, failure) => failure,
+        })
+    }
+
+    fn unreachable(&self, why: &str) -> Failure {
+        Failure::new(Exit::Unreachable, format!("cannot reach {}: {why}", self.origin())).hint(
+            format!("is it running? Its log shows the address; {} chooses another", self.chosen_by),
+        )
     }
 
     fn credentials(&self) -> Vec<(&'static str, String)> {
@@ -173,9 +216,8 @@ impl Api {
         if body.is_some() {
             headers.push(("content-type", "application/json".to_owned()));
         }
-        let origin = self.base.origin().ascii_serialization();
         let answer = self.http.ask(url, Ask { headers, body }).await;
-        answer.map_err(|why| unreachable(&origin, &why))
+        answer.map_err(|why| self.unreachable(&why))
     }
 
     fn read(&self, url: &Url, answer: &Answer, origin: &str) -> Result<Told, Failure> {
@@ -204,10 +246,10 @@ fn names_something(url: &Url) -> bool {
     ["/events/", "/targets/"].iter().any(|part| url.path().contains(part))
 }
 
-fn unreachable(origin: &str, why: &str) -> Failure {
-    Failure::new(Exit::Unreachable, format!("cannot reach {origin}: {why}")).hint(
-        "is it running? Its log shows the address; --admin or HOOKSWITCH_ADMIN chooses another",
-    )
+fn encoded<T: Serialize>(body: &T) -> Result<Bytes, Failure> {
+    let encoded = serde_json::to_vec(body);
+    let failed = |error| Failure::because(Exit::Internal, "the question has no JSON", &error);
+    encoded.map(Bytes::from).map_err(failed)
 }
 
 fn wrong_place(origin: &str) -> Failure {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::against::AgainstArgs;
 use super::exit::{Exit, Failure};
 use super::files;
 use super::output::{Form, Ink, Out, OutputArgs, count};
@@ -15,7 +16,7 @@ use crate::trial;
 /// Check a configuration: every problem with its place, and what is unwise
 ///
 /// Runs the tests of the file, too. Exits 1 if there is an error, and with --strict also if there is a warning. Values from outside (`${VAR}`) are put in
-/// as `run` would, so set them as they will be.
+/// as `run` would, so set them as they will be. With --against it also asks a running instance where the events that it stored would go under this file, and shows what differs from the rules that run; nothing is sent.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     /// The file; `-` is standard input. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
@@ -24,6 +25,8 @@ pub(super) struct Check {
     /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    against: AgainstArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -61,7 +64,10 @@ impl Check {
         let errors = problems.list.iter().filter(|p| p.level == Level::Error).count();
         let warnings = problems.list.len() - errors;
         let ok = errors == 0 && snapshot.is_some() && !(self.strict && warnings > 0);
+        // For programs what follows tells all that there is, since nothing is wrong here.
+        let compared = snapshot.filter(|_| ok && self.against.is_wanted());
         match self.output.form {
+            Form::Json if compared.is_some() => {}
             Form::Json => out.json(&Report {
                 file: &path.to_string_lossy(),
                 ok,
@@ -81,7 +87,10 @@ impl Check {
                 out.line(&line)?;
             }
         }
-        Ok(if ok { Exit::Ok } else { Exit::Findings })
+        match compared {
+            Some(snapshot) => self.against.compare(&path, snapshot, self.output.form),
+            None => Ok(if ok { Exit::Ok } else { Exit::Findings }),
+        }
     }
 }
 

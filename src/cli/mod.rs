@@ -4,6 +4,7 @@
 //! could not do its work; that is printed here, once. Commands that only look (`check`, `test`, `explain`, `schema`) need no
 //! running instance, those that ask one speak to its API like any other client.
 
+mod against;
 mod api;
 mod check;
 mod completions;

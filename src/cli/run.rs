@@ -121,7 +121,7 @@ pub(super) enum Stop {
 
 impl Stop {
     /// How a process ends that it ends at once.
-    fn exit(self) -> Exit {
+    pub(super) fn exit(self) -> Exit {
         match self {
             Self::Interrupt => Exit::Interrupted,
             Self::Terminate => Exit::Terminated,
