@@ -1,7 +1,7 @@
 // Events as they arrive. What is filtered stands in the address; the list stands still while one reads further down, and says how
 // many came meanwhile.
 
-import { html, signal, useEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { html, memo, signal, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { deliveredMs, isPending, latestByTarget } from "../lib/deliveries.js";
 import { FILTERS, Feed } from "../lib/feed.js";
 import { count, duration, plural } from "../lib/format.js";
@@ -262,7 +262,8 @@ const HINTS = {
   Delivered: "From arrival until the last of its targets had accepted it",
 };
 
-function EventRow({ event, index, selected, onSelect }) {
+/** A row. Scrolling draws the list anew many times a second, so a row that is the same is left alone. */
+const EventRow = memo(({ event, index, selected, onSelect }) => {
   const dots = latestByTarget(event.deliveries);
   const delivered = deliveredMs(event);
   const name = event.event ?? (event.state === "quarantined" ? "unreadable" : "no name");
@@ -279,7 +280,7 @@ function EventRow({ event, index, selected, onSelect }) {
     <span role="cell" class="cell cell-answer">${duration(event.answered_ms)}</span>
     <span role="cell" class="cell cell-delivered">${delivered !== undefined ? duration(delivered) : isPending(event) ? html`<span class="quiet" title="Not everywhere yet">…</span>` : ""}</span>
   </div>`;
-}
+});
 
 /** What is unusual about an event, in few words. */
 function Marks({ event }) {
