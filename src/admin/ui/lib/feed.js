@@ -208,8 +208,14 @@ export class Feed {
     } catch {
       return;
     }
-    if (this.held) this.gap = true;
+    if (this.held) this.leaveGap(1);
     else this.begin();
+  }
+
+  /** There are newer ones, at least so many, that do not join what is shown. */
+  leaveGap(least) {
+    this.gap = true;
+    this.waiting.value = Math.max(this.waiting.peek(), least);
   }
 
   // ---- pages ----
@@ -254,8 +260,7 @@ export class Feed {
       const joins = this.joins(page);
       if (!joins && this.held && !this.fresh && this.rows.peek().length > 0) {
         // Who reads further down is not torn away.
-        this.gap = true;
-        this.waiting.value = Math.max(this.waiting.peek(), page.events.length);
+        this.leaveGap(page.events.length);
       } else if (this.fresh || this.loading.peek() || !joins) this.restart(page);
       else {
         this.update(page.events);
