@@ -213,3 +213,10 @@ test("a search marks what stands there, also where letters change their length",
   assert.deepEqual(places("İx X", "x"), [1]);
   assert.deepEqual(places("anything", ""), []);
 });
+
+test("an event that a person made counts from its first deliveries", () => {
+  const done = (second) => ({ ended_at: new Date(second * 1_000).toISOString(), replay: true });
+  const made = event("e", 1, [delivery(1, "crm", "delivered", done(3)), delivery(2, "crm", "delivered", done(60))], { edited_from: "id-0" });
+  assert.equal(deliveredMs(made), 2_000);
+  assert.equal(deliveredMs({ ...made, edited_from: undefined }), undefined);
+});

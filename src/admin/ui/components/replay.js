@@ -156,7 +156,10 @@ function Plan({ plan }) {
 
 /** The event as an entry for `tests:`. */
 export function TestDialog({ event, onClose }) {
-  const [name, setName] = useState(`${event.event ?? "event"} goes where it went`);
+  const [name, setName] = useState(() => {
+    const to = [...new Set(event.deliveries.map((delivery) => delivery.target))];
+    return `${event.event ?? "an event"} ${to.length > 0 ? `reaches ${to.join(", ")}` : "goes nowhere"}`.slice(0, 200);
+  });
   const [asked, setAsked] = useState(name);
   const made = useResource((signal) => get(at`/api/v1/events/${event.id}/test`, { name: asked }, { signal, as: "text" }), [event.id, asked], { keep: true });
   const missing = made.error && isMissing(made.error);

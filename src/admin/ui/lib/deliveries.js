@@ -59,7 +59,8 @@ export function isPending(event) {
  * them never got it.
  */
 export function deliveredMs(event) {
-  const first = event.deliveries.filter((delivery) => !delivery.replay);
+  // An event that a person made has nothing but replays: the first to each target counts.
+  const first = event.edited_from ? latestByTarget(event.deliveries.map((delivery) => ({ ...delivery, id: -delivery.id }))) : event.deliveries.filter((delivery) => !delivery.replay);
   if (first.length === 0 || first.some((delivery) => delivery.state !== "delivered" || !delivery.ended_at)) return undefined;
   const last = Math.max(...first.map((delivery) => Date.parse(delivery.ended_at)));
   return Math.max(0, last - Date.parse(event.received_at));

@@ -285,7 +285,7 @@ const EventRow = memo(({ event, index, selected, onSelect }) => {
 /** What is unusual about an event, in few words. */
 function Marks({ event }) {
   return html`${event.edited_from && html`<${Badge} tone="accent" title="Made by a person from another event">edited<//>`}
-    ${event.deliveries.some((delivery) => delivery.replay) && html`<${Badge} tone="accent" title="A person sent it again">replayed<//>`}
+    ${!event.edited_from && event.deliveries.some((delivery) => delivery.replay) && html`<${Badge} tone="accent" title="A person sent it again">replayed<//>`}
     ${event.duplicates > 0 && html`<${Badge} title=${`It came ${plural(event.duplicates, "more time")} with the same body`}>×${count(event.duplicates + 1)}<//>`}
     ${(event.shadow ?? []).length > 0 && html`<${Badge} tone="wait" title=${`Matched in shadow: ${event.shadow.join(", ")}`}>shadow<//>`}`;
 }
