@@ -52,18 +52,22 @@ pub(super) fn filter(
     })
 }
 
-/// `GET /api/v1/events/{id}`: with what is kept of its request, its deliveries and their attempts.
+/// `GET /api/v1/events/{id}`: with what is kept of its request, its deliveries and their attempts; with `?masked=true` without what
+/// may tell whose it is.
 pub(super) async fn one(
     State(parts): Admin,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Response, Failure> {
-    Query::parse(&uri, &[])?;
+    let masked = Query::parse(&uri, &["masked"])?.flag("masked")?;
     let (record, tried) = parts.store.event(event_id(&id)?).await?;
     let deliveries =
         tried.iter().map(|(delivery, history)| convert::delivery(delivery, history)).collect();
     let mut event = convert::event(&record, deliveries);
     event.request = Some(convert::request(&record));
+    if masked {
+        mask::event(&mut event);
+    }
     Ok(json(StatusCode::OK, &event))
 }
 

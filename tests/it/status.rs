@@ -109,6 +109,11 @@ async fn payloads_are_masked_if_one_asks() {
     let text = world.raw(&asked).await.text();
     assert!(text.contains("dana") && !text.contains("Dana") && !text.contains("0100188"), "{text}");
 
+    let event = ok(&world, &format!("/api/v1/events/{id}?masked=true")).await;
+    assert_eq!(event["deliveries"][0]["order_key"], "***");
+    assert_eq!((&event["call"], &event["agent"]), (&json!("call_1"), &Value::Null));
+    assert!(ok(&world, &format!("/api/v1/events/{id}")).await.to_string().contains("0100188"));
+
     let unreadable = world.arrive("Dana, not JSON").await;
     let masked = world.get(&format!("/api/v1/events/{unreadable}/body?masked=true")).await;
     assert_eq!((masked.json(), masked.head("content-type")), (json!("***"), "application/json"));

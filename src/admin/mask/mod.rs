@@ -22,6 +22,8 @@ use serde_json::{Map, Number, Value};
 use crate::explain::Explanation;
 use crate::rule::PredicateTrace;
 
+use super::wire;
+
 /// What stands for what is not shown.
 const MASK: &str = "***";
 /// As many digits may be a number to dial.
@@ -166,6 +168,17 @@ fn can_be_dialled(text: &str) -> bool {
 
 fn digits(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// An event, masked: what targets answered may repeat what they were sent, and places in an order and queries are made of what
+/// the event says.
+pub(super) fn event(event: &mut wire::Event) {
+    let query = event.request.as_mut().and_then(|request| request.query.as_mut());
+    let keys = event.deliveries.iter_mut().flat_map(|delivery| {
+        let answers = delivery.history.iter_mut().filter_map(|attempt| attempt.answer.as_mut());
+        answers.chain(delivery.order_key.as_mut())
+    });
+    keys.chain(query).for_each(|text| MASK.clone_into(text));
 }
 
 /// An explanation, masked: what was found in the event, and what would be made of it.

@@ -231,3 +231,38 @@ fn the_reference_lists_what_comes_through() {
     assert_eq!(listed("| ids, names"), KEPT);
     assert_eq!(listed("| below"), OPEN);
 }
+
+#[test]
+fn an_event_hides_what_targets_answered_and_what_its_places_are_made_of() {
+    let mut shown: wire::Event = serde_json::from_value(json!({
+        "id": "0197f0a2-6b1c-7c3e-9f00-1d2c3b4a5968", "received_at": "2026-01-31T08:00:00.000Z", "source": "retell",
+        "signed": true, "event": "call_ended", "call": "call_1", "state": "routed", "rules": [], "revision": 1,
+        "duplicates": 0, "body_bytes": 2,
+        "request": {"query": "who=Dana", "peer": "10.0.0.1", "signature": {"verdict": "valid", "reason": "a key made it"}},
+        "deliveries": [{
+            "id": 1, "target": "crm", "state": "pending", "attempts": 2, "created_at": "", "age_from": "", "replay": false,
+            "order_key": "Dana",
+            "history": [
+                {"number": 1, "started_at": "", "took_ms": 1, "result": "retry", "detail": "answered 500", "answer": "Dana!"},
+                {"number": 2, "started_at": "", "took_ms": 1, "result": "retry", "detail": "answered 500"}
+            ]
+        }]
+    }))
+    .unwrap();
+    event(&mut shown);
+    let hidden = serde_json::to_value(&shown).unwrap();
+    let delivery = &hidden["deliveries"][0];
+    assert!(!hidden.to_string().contains("Dana"), "{hidden}");
+    assert_eq!(
+        (&delivery["order_key"], &delivery["history"][0]["answer"]),
+        (&json!("***"), &json!("***"))
+    );
+    assert_eq!(
+        (delivery["history"][1].get("answer"), &hidden["request"]["query"]),
+        (None, &json!("***"))
+    );
+    assert_eq!(
+        (&hidden["request"]["peer"], &hidden["call"]),
+        (&json!("10.0.0.1"), &json!("call_1"))
+    );
+}

@@ -35,15 +35,19 @@ const ACTIONS = ["replay", "edit", "curl", "test"];
 
 /** @param {{id: string}} props */
 export function Event({ id }) {
-  const event = useResource((signal) => get(at`/api/v1/events/${id}`, {}, { signal }), [id], {
-    every: (seen) => (seen && isPending(seen) ? PENDING_MS : SETTLED_MS),
-  });
+  const [shown, setShown] = useState();
   // Before it is known whether payloads are masked, none is asked for.
-  if (!event.data || masks.value === undefined) {
+  const masked = masks.value && shown !== id;
+  const event = useResource(
+    (signal) => (masked === undefined ? Promise.resolve(undefined) : get(at`/api/v1/events/${id}`, { masked: masked && "true" }, { signal })),
+    [id, masked],
+    { every: (seen) => (seen && isPending(seen) ? PENDING_MS : SETTLED_MS), keep: true },
+  );
+  if (masked === undefined || event.data?.id !== id) {
     return html`<div class="screen"><header class="screen-head"><${Back} /><h1>Event</h1></header>
       <div class="screen-body">${event.error ? html`<${Missing} error=${event.error} retry=${event.reload} />` : html`<${Loading} lines=${8} label="Loading the event" />`}</div></div>`;
   }
-  return html`<${Loaded} event=${event.data} reload=${event.reload} />`;
+  return html`<${Loaded} event=${event.data} masked=${masked} onShow=${() => setShown(id)} reload=${event.reload} />`;
 }
 
 function Missing({ error, retry }) {
@@ -57,12 +61,10 @@ function Back() {
   return html`<${Button} variant="ghost" icon="left" label="Back (Esc)" onClick=${() => goBack("/")} />`;
 }
 
-function Loaded({ event, reload }) {
+function Loaded({ event, masked, onShow, reload }) {
   const { id } = event;
-  const [shown, setShown] = useState(false);
-  const masked = masks.value && !shown;
   const body = useResource((signal) => get(at`/api/v1/events/${id}/body`, { masked: masked && "true" }, { signal, as: "bytes" }), [id, masked]);
-  const actions = useActions({ event, body, masked, show: () => setShown(true) });
+  const actions = useActions({ event, body, masked, show: onShow });
   useNeighbours(id);
 
   return html`<div class="screen event">
@@ -82,7 +84,7 @@ function Loaded({ event, reload }) {
     <${Facts} event=${event} />
     <div class="panes">
       <section class="card pane" aria-label="What became of it"><${Fate} event=${event} masked=${masked} reload=${reload} /></section>
-      <section class="card pane" aria-label="What arrived"><${Arrived} event=${event} body=${body} masked=${masked} onShow=${() => setShown(true)} /></section>
+      <section class="card pane" aria-label="What arrived"><${Arrived} event=${event} body=${body} masked=${masked} onShow=${onShow} /></section>
     </div>
     ${actions.dialog === "replay" && html`<${ReplayDialog} event=${event} onClose=${actions.end} onDone=${() => actions.end(reload())} />`}
     ${actions.dialog === "edit" && body.data && html`<${EditDialog} event=${event} text=${decode(body.data).text} onClose=${actions.end} />`}
