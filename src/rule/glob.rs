@@ -9,7 +9,7 @@ use super::TestError;
 use crate::event::fold_char;
 
 /// A compiled glob.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Glob {
     /// What stands before the first star; everything if there is none.
     head: Piece,
@@ -20,17 +20,25 @@ pub(super) struct Glob {
 }
 
 /// A run without a star.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Piece {
     Literal(String),
     Tokens(Vec<Token>),
 }
 
-#[derive(Debug, Clone)]
-enum Token {
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Token {
+    /// This character.
     Char(char),
+    /// Any one.
     One,
-    Class { negated: bool, ranges: Vec<(char, char)> },
+    /// One of those in the ranges, or one of all others.
+    Class {
+        /// Whether all others are meant.
+        negated: bool,
+        /// From the first to the second, both included.
+        ranges: Vec<(char, char)>,
+    },
 }
 
 impl Glob {
@@ -67,6 +75,18 @@ impl Glob {
                 tail: Some(last),
             },
         })
+    }
+
+    /// Its characters one by one, with `None` for a star.
+    pub(super) fn steps(&self) -> Vec<Option<Token>> {
+        let mut steps = self.head.tokens();
+        if let Some(tail) = &self.tail {
+            for piece in self.middle.iter().chain([tail]) {
+                steps.push(None);
+                steps.extend(piece.tokens());
+            }
+        }
+        steps
     }
 
     /// Whether the whole of `text` matches.
@@ -124,7 +144,8 @@ fn class(rest: &mut std::str::Chars<'_>, folded: bool) -> Result<Token, TestErro
 }
 
 impl Token {
-    fn takes(&self, c: char) -> bool {
+    /// Whether `c` is one of its characters.
+    pub(super) fn takes(&self, c: char) -> bool {
         match self {
             Self::Char(own) => *own == c,
             Self::One => true,
@@ -142,6 +163,13 @@ impl Piece {
             .map(|token| if let Token::Char(c) = token { Some(*c) } else { None })
             .collect();
         literal.map_or(Self::Tokens(tokens), Self::Literal)
+    }
+
+    fn tokens(&self) -> Vec<Option<Token>> {
+        match self {
+            Self::Literal(text) => text.chars().map(|c| Some(Token::Char(c))).collect(),
+            Self::Tokens(tokens) => tokens.iter().cloned().map(Some).collect(),
+        }
     }
 
     fn is_empty(&self) -> bool {

@@ -5,6 +5,7 @@
 mod glob;
 mod index;
 mod matcher;
+pub mod proof;
 mod ruleset;
 mod test;
 mod trace;

@@ -121,6 +121,30 @@ impl RuleSet {
         Plan { rules: matched, disposition }
     }
 
+    /// Whether the rule at `place` is looked at and matches `event`, whatever stands before it.
+    pub(super) fn matches(&self, place: usize, event: &Event) -> bool {
+        let enabled = self.rules.get(place).is_some_and(|rule| rule.enabled);
+        let compiled = self.compiled.get(place).filter(|_| enabled);
+        compiled.is_some_and(|compiled| {
+            compiled.when.as_ref().is_none_or(|when| when.holds(event.fields()))
+        })
+    }
+
+    /// Whether later rules are not looked at once the rule at `place` matched.
+    pub(super) fn stops(&self, place: usize) -> bool {
+        let enabled = self.rules.get(place).is_some_and(|rule| rule.enabled);
+        enabled && self.compiled.get(place).is_some_and(|compiled| compiled.stops)
+    }
+
+    /// The first rule before `place` that keeps `event` from it, and how many rules were looked at for it.
+    pub(super) fn stopped_before(&self, place: usize, event: &Event) -> (Option<usize>, usize) {
+        let candidates = self.index.candidates(event.fields());
+        let count = candidates.len();
+        let before = candidates.into_iter().map(|rule| rule as usize);
+        let mut before = before.take_while(|rule| *rule < place);
+        (before.find(|rule| self.stops(*rule) && self.matches(*rule, event)), count)
+    }
+
     fn planned<'n>(
         &self,
         event: &Event,

@@ -98,9 +98,22 @@ struct Inner {
     absent: bool,
 }
 
+/// What must be true of the values for a test to hold, for proofs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'t> {
+    /// All of these must hold for one and the same value.
+    pub(super) some: &'t [Check],
+    /// None of these may hold for any value.
+    pub(super) none: &'t [Check],
+    /// There must be no value.
+    pub(super) absent: bool,
+    /// Whether texts are compared folded.
+    pub(super) folded: bool,
+}
+
 /// One comparison with one value.
 #[derive(Debug)]
-enum Check {
+pub(super) enum Check {
     OneOf(OneOf),
     Prefix(String),
     Suffix(String),
@@ -112,7 +125,7 @@ enum Check {
 
 /// A scalar to be equal to; a text is folded if case is ignored.
 #[derive(Debug)]
-enum Constant {
+pub(super) enum Constant {
     Null,
     Bool(bool),
     Number(event::Number),
@@ -121,9 +134,9 @@ enum Constant {
 
 /// Scalars to be equal to one of. Texts are sorted: lists of thousands of agents are usual.
 #[derive(Debug)]
-struct OneOf {
-    texts: Vec<String>,
-    others: Vec<Constant>,
+pub(super) struct OneOf {
+    pub(super) texts: Vec<String>,
+    pub(super) others: Vec<Constant>,
 }
 
 /// One way in which a value can be equal to a constant, for the index.
@@ -227,6 +240,21 @@ impl Test {
         !self.0.absent
     }
 
+    /// If it can only hold for one of some texts, as they came: these.
+    pub(super) fn texts(&self) -> Option<&[String]> {
+        let lists = self.0.some.iter().filter_map(|check| match check {
+            Check::OneOf(list) if !self.0.ignore_case && list.others.is_empty() => Some(list),
+            _ => None,
+        });
+        lists.map(|list| list.texts.as_slice()).min_by_key(|texts| texts.len())
+    }
+
+    /// What it demands.
+    pub(super) fn parts(&self) -> Parts<'_> {
+        let Inner { some, none, absent, ignore_case, .. } = &*self.0;
+        Parts { some, none, absent: *absent, folded: *ignore_case }
+    }
+
     /// What is expected, in words.
     pub(super) fn expected(&self) -> String {
         words::expected(&self.0.operators, self.0.ignore_case)
@@ -269,7 +297,8 @@ impl Check {
         })
     }
 
-    fn holds(&self, value: Value<'_>, ignore_case: bool) -> bool {
+    /// Whether it holds for one value.
+    pub(super) fn holds(&self, value: Value<'_>, ignore_case: bool) -> bool {
         match (self, value) {
             (Self::OneOf(list), value) => list.has(value, ignore_case),
             (Self::Prefix(own), Value::Text(text)) => {
@@ -309,7 +338,8 @@ impl Constant {
         }
     }
 
-    fn is(&self, value: Value<'_>, ignore_case: bool) -> bool {
+    /// Whether a value is equal to it.
+    pub(super) fn is(&self, value: Value<'_>, ignore_case: bool) -> bool {
         match (self, value) {
             (Self::Null, Value::Null) => true,
             (Self::Bool(own), Value::Bool(truth)) => *own == truth,
