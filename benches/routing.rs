@@ -36,6 +36,7 @@ fn rules(count: usize) -> Vec<Rule> {
         flow: Flow::Continue,
         enabled: true,
         line: None,
+        end_line: None,
     };
     let mut rules: Vec<Rule> = (0..count - 1)
         .map(|number| {

@@ -1,7 +1,7 @@
 //! From the program's types to the forms on the wire.
 
 use crate::clock::Timestamp;
-use crate::config::Problems;
+use crate::config::{Problem, Problems};
 use crate::dispatch::TargetStatus;
 use crate::event::Envelope;
 use crate::name::Revision;
@@ -17,22 +17,20 @@ pub(super) fn revision(revision: Revision) -> wire::Revision {
 }
 
 pub(super) fn problems(problems: &Problems) -> Vec<wire::Problem> {
-    problems
-        .list
-        .iter()
-        .map(|problem| {
-            let place = problems.place(problem);
-            wire::Problem {
-                code: problem.code.to_string(),
-                level: problem.level.as_str().to_owned(),
-                path: problem.path.clone(),
-                line: place.map(|(line, _)| line),
-                column: place.map(|(_, column)| column),
-                text: problem.text.clone(),
-                hint: problem.hint.clone(),
-            }
-        })
-        .collect()
+    problems.list.iter().map(|found| problem(found, problems.place(found))).collect()
+}
+
+/// A problem, and its line and column.
+pub(super) fn problem(problem: &Problem, place: Option<(usize, usize)>) -> wire::Problem {
+    wire::Problem {
+        code: problem.code.to_string(),
+        level: problem.level.as_str().to_owned(),
+        path: problem.path.clone(),
+        line: place.map(|(line, _)| line),
+        column: place.map(|(_, column)| column),
+        text: problem.text.clone(),
+        hint: problem.hint.clone(),
+    }
 }
 
 /// An event without what is kept of its request.

@@ -22,6 +22,7 @@ mod page;
 mod preview;
 mod query;
 mod replay;
+mod revisions;
 mod rules;
 mod serve;
 mod session;
@@ -95,7 +96,7 @@ fn routes(parts: Arc<Parts>) -> Router {
 }
 
 /// Everything that can be asked, beside the page. `docs/openapi.yaml` describes the same.
-fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 24] {
+fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 26] {
     [
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),
@@ -119,6 +120,8 @@ fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 24] {
         ("/api/v1/targets/{name}/pause", post(targets::pause)),
         ("/api/v1/targets/{name}/resume", post(targets::resume)),
         ("/api/v1/rules", get(rules::list)),
+        ("/api/v1/revisions", get(revisions::list)),
+        ("/api/v1/revisions/{number}", get(revisions::one)),
         ("/api/v1/explain", post(explain::explain)),
         ("/api/v1/preview", post(preview::open).layer(Extension(preview::Seats::default()))),
     ]

@@ -7,6 +7,7 @@ use axum::response::Response;
 use crate::name::TargetName;
 use crate::reload::Reloaded;
 use crate::rule::{Effect, Flow, Rule};
+use crate::telemetry::RuleMatches;
 
 use super::failure::{Failure, json};
 use super::{Admin, convert, health, wire};
@@ -14,15 +15,19 @@ use super::{Admin, convert, health, wire};
 /// `GET /api/v1/rules`.
 pub(super) async fn list(State(parts): Admin) -> Response {
     let snapshot = parts.published.load();
+    let rules = snapshot.rules.rules().iter();
     let rules = wire::Rules {
         revision: convert::revision(snapshot.revision),
-        rules: snapshot.rules.rules().iter().map(rule).collect(),
+        text_revision: snapshot.revision.number,
+        counted_since: parts.started_at.rfc3339(),
+        rules: rules.map(|told| rule(told, parts.metrics.rule_matches(&told.name))).collect(),
         fallback: names(snapshot.rules.fallback()),
+        findings: convert::problems(&snapshot.warnings),
     };
     json(StatusCode::OK, &rules)
 }
 
-fn rule(rule: &Rule) -> wire::Rule {
+fn rule(rule: &Rule, matches: RuleMatches) -> wire::Rule {
     let (to, ignore) = match &rule.effect {
         Effect::Send(targets) => (names(targets), false),
         Effect::Ignore => (Vec::new(), true),
@@ -34,6 +39,13 @@ fn rule(rule: &Rule) -> wire::Rule {
         to,
         ignore,
         stop: rule.flow == Flow::Stop,
+        mode: "live".to_owned(),
+        line: rule.line,
+        end_line: rule.end_line,
+        matches: matches.count,
+        last_match: matches
+            .last
+            .map(|(event, at)| wire::Match { at: at.rfc3339(), event: event.to_string() }),
     }
 }
 

@@ -436,6 +436,13 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// The targets of events that no rule matched.
     pub fallback: Vec<String>,
+    /// Of which revision's text the lines are.
+    pub text_revision: u64,
+    /// Since when matches are counted: since the program began. Those of a rule that a reload added count from then.
+    pub counted_since: String,
+    /// What is legal but unwise in the running revision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Problem>,
 }
 
 /// A rule.
@@ -454,6 +461,81 @@ pub struct Rule {
     pub ignore: bool,
     /// Whether later rules are not looked at once it matched.
     pub stop: bool,
+    /// `live`: what it says is done.
+    pub mode: String,
+    /// The line of the text where it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The line where it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_line: Option<u32>,
+    /// So many events matched.
+    pub matches: u64,
+    /// The last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_match: Option<Match>,
+}
+
+/// An event that a rule matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// When it arrived.
+    pub at: String,
+    /// Its id.
+    pub event: String,
+}
+
+/// `GET /api/v1/revisions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the words of the documents")]
+pub struct Revisions {
+    /// The number of the one that runs.
+    pub running: u64,
+    /// Those whose texts are kept, newest first.
+    pub revisions: Vec<KeptRevision>,
+    /// What the last loads came to, newest first; only of this run of the program.
+    pub reloads: Vec<Load>,
+}
+
+/// A revision whose text is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptRevision {
+    /// Its number.
+    pub number: u64,
+    /// SHA-256 of its text, in hex.
+    pub hash: String,
+    /// When it was recorded.
+    pub at: String,
+}
+
+/// `GET /api/v1/revisions/{number}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionText {
+    /// The revision.
+    #[serde(flatten)]
+    pub revision: KeptRevision,
+    /// Its text, line by line as it was, with `***` for what is secret.
+    pub text: String,
+}
+
+/// One load of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// When it ended.
+    pub at: String,
+    /// `published`, `unchanged`, `refused` or `failed`.
+    pub result: String,
+    /// `start`, `person` or `files`.
+    pub asked_by: String,
+    /// The number of the revision that ran after it, if it was not refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// Why it was refused: the first of its problems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+    /// Why it failed, or how many more problems there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// `GET /api/v1/webhook`.

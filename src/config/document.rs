@@ -15,8 +15,14 @@ pub(super) type Span = (usize, usize);
 /// A whole document.
 pub(super) struct Tree {
     nodes: Vec<Data>,
-    /// Where the lines of the text end.
-    breaks: Vec<u32>,
+    lines: Vec<Line>,
+}
+
+/// A line of the text, in byte offsets.
+struct Line {
+    end: u32,
+    /// Where something stands in it; its end if it is blank or a comment.
+    says: u32,
 }
 
 struct Data {
@@ -58,6 +64,8 @@ pub(super) struct Scalar {
     pub(super) written: Box<str>,
     /// Not in quotes and not a block: it may be a number, `true` or nothing at all.
     pub(super) plain: bool,
+    /// A block under `|` or `>`, whose place begins behind that.
+    pub(super) block: bool,
     /// What `env` made of it, if there is a `${` in it.
     pub(super) pieces: Option<Vec<Piece>>,
 }
@@ -210,8 +218,19 @@ impl<'t> Node<'t> {
     /// The line, from 1, where it begins: that of its key if it has one.
     pub(super) fn line(self) -> u32 {
         let (at, _) = self.key_mark();
-        let before = self.tree.breaks.partition_point(|end| (*end as usize) < at);
+        let before = self.tree.lines.partition_point(|line| (line.end as usize) <= at);
         u32::try_from(before + 1).unwrap_or(u32::MAX)
+    }
+
+    /// The line, from 1, where it ends. A list or map that is no `[…]` or `{…}` ends for YAML where the next one begins: blank
+    /// lines and comments between them are left out.
+    pub(super) fn end_line(self) -> u32 {
+        let end = self.span().1;
+        let lines = &self.tree.lines;
+        let within = lines.partition_point(|line| (line.says as usize) < end);
+        let within = lines.get(..within).unwrap_or_default();
+        let last = within.iter().rposition(|line| line.says < line.end).map_or(0, |at| at + 1);
+        u32::try_from(last).unwrap_or(u32::MAX).max(self.line())
     }
 
     /// Its path: `targets.crm.headers["x y"]`, `rules[2].when`.
@@ -265,8 +284,18 @@ fn push_step(path: &mut String, step: &Step) {
 impl Tree {
     /// A tree of `text` without nodes; the first that is added is its root.
     pub(super) fn new(text: &str) -> Self {
-        let breaks = (0..).zip(text.bytes()).filter(|(_, byte)| *byte == b'\n');
-        Self { nodes: Vec::new(), breaks: breaks.map(|(at, _)| at).collect() }
+        let mut lines = Vec::new();
+        let mut from = 0;
+        for line in text.split_inclusive('\n') {
+            let said = line.trim_start();
+            let comment = said.is_empty() || said.starts_with('#');
+            let end = from + line.len();
+            let says = if comment { end } else { end - said.len() };
+            let offset = |at| u32::try_from(at).unwrap_or(u32::MAX);
+            lines.push(Line { end: offset(end), says: offset(says) });
+            from = end;
+        }
+        Self { nodes: Vec::new(), lines }
     }
 
     /// The root, if there is a document at all.

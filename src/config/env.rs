@@ -109,6 +109,75 @@ fn report(node: Node<'_>, wrong: Wrong, findings: &mut Findings) {
     findings.error_hint(wrong.code, node, wrong.text, wrong.hint);
 }
 
+/// A text with its references as they are written, and everything else in it masked: what stands around them, and in them the
+/// defaults. What is masked already, and a text without anything to mask, comes back as it is; one whose references are broken is
+/// masked whole.
+pub(super) fn names_alone(text: &str, mask: &str) -> String {
+    let mut shown = Alone { text: String::new(), mask };
+    match shown.scalar(text) {
+        Ok(()) => shown.text,
+        Err(_) => mask.to_owned(),
+    }
+}
+
+/// What is shown of a text.
+struct Alone<'m> {
+    text: String,
+    mask: &'m str,
+}
+
+impl Alone<'_> {
+    fn scalar(&mut self, text: &str) -> Result<(), Wrong> {
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            self.written(before);
+            rest = after;
+            if !before.ends_with('$') {
+                let (reference, left) = reference(after, 0)?;
+                self.reference(&reference);
+                rest = left;
+            }
+        }
+        self.written(rest);
+        Ok(())
+    }
+
+    fn written(&mut self, text: &str) {
+        let said = text.trim();
+        if said.is_empty() || said == self.mask {
+            self.text.push_str(text);
+        } else if !self.text.ends_with(self.mask) {
+            self.text.push_str(self.mask);
+        }
+    }
+
+    fn reference(&mut self, reference: &Reference) {
+        match reference {
+            Reference::File(path) => self.text.extend(["${file:", path]),
+            Reference::Variable(name, otherwise) => {
+                self.text.extend(["${", name]);
+                match otherwise {
+                    Otherwise::Unset => {}
+                    Otherwise::Refuse(why) => {
+                        self.text.push_str(":?");
+                        self.written(why);
+                    }
+                    Otherwise::Default(parts) => {
+                        self.text.push_str(":-");
+                        for part in parts {
+                            match part {
+                                Part::Text(text) => self.written(text),
+                                Part::Reference(reference) => self.reference(reference),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        self.text.push('}');
+    }
+}
+
 /// What is wrong with a reference.
 struct Wrong {
     code: Code,

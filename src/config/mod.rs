@@ -19,6 +19,7 @@ mod position;
 mod problem;
 mod published;
 mod read;
+mod redact;
 mod scalar;
 mod schema;
 mod shape;
@@ -55,6 +56,7 @@ pub use foreign::Shown;
 pub use inputs::{EVENT_MAX, Inputs};
 pub use problem::{Level, Problem, Problems, Style};
 pub use published::Published;
+pub use redact::without_secrets;
 pub use schema::schema;
 pub use trial::{Change, Expect, ExpectedRequest, Fate, Place, Trial};
 

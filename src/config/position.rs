@@ -164,8 +164,8 @@ impl<'t, 'f> Pass<'t, 'f> {
                     self.key(&text, plain, span);
                     return Ok(());
                 }
-                let pieces = None;
-                let scalar = Scalar { written: text.into(), plain, pieces };
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let scalar = Scalar { written: text.into(), plain, block, pieces: None };
                 let id = self.add(span, Kind::Scalar(scalar))?;
                 self.anchors.insert(anchor, id);
                 Ok(())

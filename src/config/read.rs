@@ -139,7 +139,7 @@ pub(super) fn source(scalar: &Scalar) -> Source {
 /// The part of an address that may be shown, as it stands in the file: its scheme and host.
 pub(super) fn origin(span: Span, written: &str) -> Span {
     let Some((scheme, rest)) = written.split_once("://") else { return (span.0, span.0) };
-    let end = rest.find(['/', '?', '#', '$']).unwrap_or(rest.len());
+    let end = rest.find(['/', '?', '#', '$', '\\']).unwrap_or(rest.len());
     // Name and password stand before the host and may hold anything, so with an `@` nothing is shown.
     let shown = if rest.contains('@') { 0 } else { end };
     let quote = (span.1 - span.0).saturating_sub(written.len()).min(1);

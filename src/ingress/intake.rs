@@ -182,7 +182,7 @@ fn tell(shared: &Shared, source: &Source, prepared: &Prepared, appended: Appende
                 shared.parts.dispatch.offer(event, rules, ready);
             }
             for rule in rules.iter() {
-                metrics.rule_matched(rule);
+                metrics.rule_matched(rule, id, envelope.received_at);
             }
             for target in targets {
                 metrics.delivery(target, DeliveryResult::Created, 1);

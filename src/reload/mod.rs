@@ -7,6 +7,7 @@
 //! It leaves out what a new snapshot means to others: they read it when they next need one. A file that was written by half
 //! but is valid all the same cannot be told from one that was meant so; write beside it and rename.
 
+mod history;
 mod keep;
 mod mount;
 mod quiet;
@@ -29,10 +30,12 @@ use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 
+use history::History;
 use quiet::Heard;
-use swap::{Asked, Swap, blocking};
+use swap::{Swap, blocking};
 use watch::Watch;
 
+pub use history::{AskedBy, Came, HISTORY_MAX, Told};
 pub use quiet::{QUIET, UNREST};
 
 /// How often the files are looked at although nothing was heard.
@@ -109,6 +112,7 @@ pub struct Reload {
     reading: Arc<Mutex<Reading>>,
     refused: Arc<ArcSwapOption<Problems>>,
     waiting: Arc<ArcSwap<Vec<&'static str>>>,
+    history: Arc<History>,
 }
 
 impl Reload {
@@ -129,13 +133,19 @@ impl Reload {
         let path: Arc<Path> = parts.path.as_path().into();
         let refused = Arc::new(ArcSwapOption::empty());
         let waiting = Arc::new(ArcSwap::default());
+        let history = Arc::new(History::new(parts.clock.now(), parts.published.load().revision));
         let tasks = parts.tasks.clone();
         let reading = Arc::new(Mutex::new(Reading {
             environment: Arc::clone(&parts.environment),
             overrides: parts.overrides.clone(),
         }));
         let service = Service {
-            swap: Swap::new(parts, Arc::clone(&refused), Arc::clone(&waiting)),
+            swap: Swap::new(
+                parts,
+                Arc::clone(&refused),
+                Arc::clone(&waiting),
+                Arc::clone(&history),
+            ),
             calls: received,
             poll: finding.poll,
         };
@@ -143,7 +153,7 @@ impl Reload {
         tasks.service("reload", async move {
             stopping.run_until_cancelled(service.run(finding.watch)).await;
         });
-        Self { calls, path, reading, refused, waiting }
+        Self { calls, path, reading, refused, waiting, history }
     }
 
     /// Loads now, whether or not anything changed: SIGHUP and `POST /-/reload`. What is loaded is at least as new as this
@@ -178,6 +188,17 @@ impl Reload {
             (Arc::clone(&reading.environment), reading.overrides.clone());
         let read = move || config::load_posted(&text, &running, &*environment, &overrides);
         blocking(read).await.unwrap_or_else(|| Err(swap::panicked(Path::new("<posted>"))))
+    }
+
+    /// `text` as it may be shown, with as many lines: see [`config::without_secrets`]. None after a bug of ours.
+    pub async fn without_secrets(&self, text: Arc<str>) -> Option<String> {
+        let _one_at_a_time = self.reading.lock().await;
+        blocking(move || config::without_secrets(&text)).await
+    }
+
+    /// What the last loads came to, the newest first, the one at the start included while it is not too long ago.
+    pub fn history(&self) -> Vec<Told> {
+        self.history.told()
     }
 
     /// The problems of the last load, if it was refused.
@@ -251,7 +272,7 @@ impl Service {
         while let Ok(call) = self.calls.try_recv() {
             waiting.push(call);
         }
-        let loaded = self.swap.load(Asked::ByPerson).await;
+        let loaded = self.swap.load(AskedBy::Person).await;
         for call in waiting {
             // Whoever asked may be gone, which is fine.
             drop(call.send(loaded.clone()));

@@ -12,21 +12,13 @@ use crate::store::Bounds;
 use crate::telemetry::log::clean;
 use crate::trial;
 
+use super::history::{AskedBy, Came, History};
 use super::keep::keep;
 use super::{Parts, ReloadError, Reloaded};
 
 /// Most problems that are logged one by one.
 const LOGGED_MAX: usize = 20;
 const PANICKED: &str = "reading it failed by a bug of hookswitch: please report it";
-
-/// Who wants a load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// Somebody, who is told each time what is wrong.
-    ByPerson,
-    /// The files changed; what is wrong is told once.
-    ByFiles,
-}
 
 /// What loading works with and remembers. One task owns it, so loads never overlap.
 #[derive(Debug)]
@@ -38,6 +30,7 @@ pub(super) struct Swap {
     refused: Arc<ArcSwapOption<Problems>>,
     /// Keys that wait for a restart, for [`super::Reload::restart_pending`].
     waiting: Arc<ArcSwap<Vec<&'static str>>>,
+    history: Arc<History>,
     /// The failure of the last load, so that each is logged once.
     failed: Option<String>,
 }
@@ -47,9 +40,10 @@ impl Swap {
         parts: Parts,
         refused: Arc<ArcSwapOption<Problems>>,
         waiting: Arc<ArcSwap<Vec<&'static str>>>,
+        history: Arc<History>,
     ) -> Self {
         let looked = parts.published.load().inputs.clone();
-        Self { parts, looked, refused, waiting, failed: None }
+        Self { parts, looked, refused, waiting, history, failed: None }
     }
 
     /// What is to be watched: the file, and what it named when it was last loaded, even if that was refused.
@@ -72,22 +66,24 @@ impl Swap {
             return;
         }
         // Whatever happens is logged there.
-        if let Ok(Reloaded::Unchanged(revision)) = self.load(Asked::ByFiles).await {
+        if let Ok(Reloaded::Unchanged(revision)) = self.load(AskedBy::Files).await {
             debug!(%revision, "the configuration is as it was");
         }
     }
 
-    /// Loads, whether or not anything changed.
-    pub(super) async fn load(&mut self, asked: Asked) -> Result<Reloaded, ReloadError> {
+    /// Loads, whether or not anything changed. A person is told each time what is wrong; of what the files' changes come to,
+    /// each failure is told once.
+    pub(super) async fn load(&mut self, asked: AskedBy) -> Result<Reloaded, ReloadError> {
         let loaded = self.try_load().await;
+        let now = self.parts.clock.now();
         match &loaded {
             Ok(Reloaded::Published(revision) | Reloaded::Unchanged(revision)) => {
-                let now = self.parts.clock.now();
                 self.parts.metrics.reloaded(Some((*revision, now)));
                 if self.failed.take().is_some() {
                     info!(%revision, "the configuration can be loaded again");
                 }
                 self.refused.store(None);
+                self.history.add(now, asked, Came::of(&loaded));
             }
             Err(failure) => {
                 self.parts.metrics.reloaded(None);
@@ -98,7 +94,8 @@ impl Swap {
                     }
                     ReloadError::Store(cause) => cause.to_string(),
                 };
-                if asked == Asked::ByPerson || self.failed.as_ref() != Some(&text) {
+                if asked == AskedBy::Person || self.failed.as_ref() != Some(&text) {
+                    self.history.add(now, asked, Came::of(&loaded));
                     self.log(failure);
                     self.failed = Some(text);
                 }

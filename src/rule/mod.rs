@@ -35,6 +35,8 @@ pub struct Rule {
     pub enabled: bool,
     /// The line of the file where it begins, if it is from one.
     pub line: Option<u32>,
+    /// The line where it ends.
+    pub end_line: Option<u32>,
 }
 
 /// What a rule does with an event that it matches.

@@ -142,6 +142,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The text of a revision. Texts that no stored event refers to may be gone, but never the latest.
     fn revision(&self, number: u64) -> Pending<(Revision, Arc<str>, Timestamp)>;
 
+    /// The revisions whose texts are kept, the newest first, at most so many, each with when it was recorded.
+    fn revisions(&self, limit: usize) -> Pending<Vec<(Revision, Timestamp)>>;
+
     /// How it is, from memory.
     fn health(&self) -> Health;
 

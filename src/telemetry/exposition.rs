@@ -61,8 +61,8 @@ impl Inner {
             None,
             MetricType::Counter,
         )?;
-        for (rule, count) in rules.iter() {
-            counter(family.encode_family(&[("rule", rule.as_str())])?, count.get())?;
+        for (rule, series) in rules.iter() {
+            counter(family.encode_family(&[("rule", rule.as_str())])?, series.matches.get())?;
         }
         let family = encoder.encode_descriptor(
             "hookswitch_ack",

@@ -13,6 +13,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
 use crate::clock::Timestamp;
+use crate::event::EventId;
 use crate::name::{Revision, RuleName, SourceName, TargetName};
 
 use super::labels::{AttemptLabel, DeliveryResult, EventResult, Refused};
@@ -64,6 +65,23 @@ impl Default for TargetSeries {
 
 type SourceSeries = Counts<{ EventResult::ALL.len() }>;
 
+/// Everything of one rule. The last match is no series, since an event's id is no label; it is locked for as long as it takes
+/// to copy it.
+#[derive(Debug, Default)]
+pub(super) struct RuleSeries {
+    pub(super) matches: Value,
+    last: Mutex<Option<(EventId, Timestamp)>>,
+}
+
+/// How often a rule matched since the program began, or since a reload added it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RuleMatches {
+    /// So many events.
+    pub count: u64,
+    /// The last of them, and when it arrived.
+    pub last: Option<(EventId, Timestamp)>,
+}
+
 /// The series of all names that the configuration no longer has; shown once there is something in it.
 #[derive(Debug, Default)]
 pub(super) struct Removed<S> {
@@ -92,7 +110,7 @@ pub struct Metrics {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) sources: ArcSwap<Table<SourceName, SourceSeries>>,
-    pub(super) rules: ArcSwap<Table<RuleName, Value>>,
+    pub(super) rules: ArcSwap<Table<RuleName, RuleSeries>>,
     pub(super) targets: ArcSwap<Table<TargetName, TargetSeries>>,
     /// One reload at a time; recording does not take it.
     configuring: Mutex<()>,
@@ -162,11 +180,21 @@ impl Metrics {
         self.inner.connections.set(open);
     }
 
-    /// A rule matched. A rule that a reload took out in this moment is not counted.
-    pub fn rule_matched(&self, rule: &RuleName) {
-        if let Some(count) = self.inner.rules.load().get(rule) {
-            count.add(1);
+    /// A rule matched an event that arrived `at`. A rule that a reload took out in this moment is not counted.
+    pub fn rule_matched(&self, rule: &RuleName, event: EventId, at: Timestamp) {
+        if let Some(series) = self.inner.rules.load().get(rule) {
+            series.matches.add(1);
+            *series.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((event, at));
         }
+    }
+
+    /// What a rule of the configuration matched; nothing of any other.
+    pub fn rule_matches(&self, rule: &RuleName) -> RuleMatches {
+        let rules = self.inner.rules.load();
+        rules.get(rule).map_or_else(RuleMatches::default, |series| RuleMatches {
+            count: series.matches.get(),
+            last: *series.last.lock().unwrap_or_else(PoisonError::into_inner),
+        })
     }
 
     /// A delivery began or ended.

@@ -8,7 +8,7 @@ mod metrics;
 mod series;
 
 pub use labels::{AttemptLabel, DeliveryResult, EventResult, Refused};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, RuleMatches};
 
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::delivery::DeadReason;
+use crate::event::EventId;
 use crate::name::{ContentHash, Revision, RuleName, SourceName, TargetName};
 
-use super::{AttemptLabel, DeliveryResult, EventResult, Metrics, Refused};
+use super::{AttemptLabel, DeliveryResult, EventResult, Metrics, Refused, RuleMatches};
 
 fn source(name: &str) -> SourceName {
     SourceName::new(name).unwrap()
@@ -12,6 +13,10 @@ fn source(name: &str) -> SourceName {
 
 fn target(name: &str) -> TargetName {
     TargetName::new(name).unwrap()
+}
+
+fn id(number: u8) -> EventId {
+    EventId::from_bytes([number; 16])
 }
 
 /// The value of one series, by its whole name as it is written.
@@ -26,7 +31,7 @@ fn filled() -> Metrics {
     let rule = RuleName::new(r#"the "angry" \ callers"#).unwrap();
     metrics.configured(&[source("retell")], std::slice::from_ref(&rule), &[target("crm")]);
     metrics.event(&source("retell"), EventResult::Routed);
-    metrics.rule_matched(&rule);
+    metrics.rule_matched(&rule, id(1), Timestamp::from_millis(1));
     metrics.connections(5);
     metrics.acknowledged(Duration::from_millis(3));
     metrics.committed(Duration::from_millis(2));
@@ -136,7 +141,7 @@ fn names_without_a_configuration_share_one_series() {
     for number in 0..5_000 {
         let name = format!("gone-{number}");
         metrics.event(&source(&name), EventResult::Routed);
-        metrics.rule_matched(&RuleName::new(&name).unwrap());
+        metrics.rule_matched(&RuleName::new(&name).unwrap(), id(1), Timestamp::from_millis(1));
         metrics.delivery(&target(&name), DeliveryResult::Dead(DeadReason::TargetRemoved), 1);
         metrics.attempt(&target(&name), AttemptLabel::Accepted, Duration::ZERO);
     }
@@ -180,4 +185,22 @@ fn every_metric_is_documented() {
             [format!("{name}`"), format!("{name}{{")].iter().any(|name| document.contains(name));
         assert!(found, "docs/api.md does not tell of {name}`");
     }
+}
+
+#[test]
+fn a_rule_that_keeps_its_name_keeps_what_it_matched() {
+    let (kept, gone) = (RuleName::new("kept").unwrap(), RuleName::new("gone").unwrap());
+    let metrics = Metrics::new();
+    metrics.configured(&[], &[kept.clone(), gone.clone()], &[]);
+    assert_eq!(metrics.rule_matches(&kept), RuleMatches::default());
+    for number in 1..=3 {
+        metrics.rule_matched(&kept, id(number), Timestamp::from_millis(number.into()));
+        metrics.rule_matched(&gone, id(number), Timestamp::from_millis(number.into()));
+    }
+    metrics.configured(&[], std::slice::from_ref(&kept), &[]);
+    let last = Some((id(3), Timestamp::from_millis(3)));
+    assert_eq!(metrics.rule_matches(&kept), RuleMatches { count: 3, last });
+    assert_eq!(metrics.rule_matches(&gone), RuleMatches::default());
+    metrics.configured(&[], &[kept, gone.clone()], &[]);
+    assert_eq!(metrics.rule_matches(&gone), RuleMatches::default(), "it begins anew");
 }

@@ -182,6 +182,7 @@ fn rule(when: Option<Matcher>, to: Vec<TargetName>) -> Rule {
         flow: Flow::Continue,
         enabled: true,
         line: None,
+        end_line: None,
     }
 }
 

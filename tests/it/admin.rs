@@ -98,6 +98,7 @@ pub(crate) struct World {
     dispatch: Dispatch,
     script: Arc<Script>,
     clock: Arc<Manual>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Readiness,
     pub(crate) tasks: Tasks,
     _folder: TempDir,
@@ -143,7 +144,8 @@ impl World {
         let shared = through(store.clone(), tasks.clone());
         let running = published.load();
         let targets: Vec<_> = running.targets.keys().cloned().collect();
-        metrics.configured(&[running.sources[0].name.clone()], &[], &targets);
+        let rules: Vec<_> = running.rules.rules().iter().map(|rule| rule.name.clone()).collect();
+        metrics.configured(&[running.sources[0].name.clone()], &rules, &targets);
         let script = Arc::new(Script::default());
         let dispatch = Dispatch::start(dispatch::Parts {
             store: Arc::clone(&shared),
@@ -175,7 +177,7 @@ impl World {
             reload: Reload::start_with(reload, finding),
             published: published.clone(),
             clock: clock.clone(),
-            metrics,
+            metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
             readiness: readiness.clone(),
             listen: "127.0.0.1:8080".parse().unwrap(),
@@ -191,6 +193,7 @@ impl World {
             dispatch,
             script,
             clock,
+            metrics,
             readiness,
             tasks,
             _folder: folder,
@@ -245,6 +248,9 @@ impl World {
         let Fate::Stored(ready) = self.store.append(append).await.unwrap().fate else {
             panic!("it is new")
         };
+        for rule in &rules {
+            self.metrics.rule_matched(rule, id, now);
+        }
         let event = Arc::new(Event::restored(envelope, body));
         self.dispatch.offer(&event, &rules.into(), ready);
         id
@@ -256,6 +262,10 @@ impl World {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
     }
 
     /// The source that there is.
@@ -294,7 +304,7 @@ impl World {
         .await
     }
 
-    async fn ok(&self, path: &str) -> Value {
+    pub(crate) async fn ok(&self, path: &str) -> Value {
         self.get(path).await.json_of(200)
     }
 
@@ -768,6 +778,11 @@ async fn rules_are_listed_and_explained() {
     );
     assert!(rules.rules[0].ignore && rules.rules[0].stop);
     assert_eq!(rules.rules[1].to, ["crm"]);
+    let lines = rules.rules.iter().map(|rule| (rule.line.unwrap(), rule.end_line.unwrap()));
+    assert_eq!(lines.collect::<Vec<_>>(), [(9, 11), (12, 14)]);
+    assert_eq!((rules.text_revision, rules.counted_since), (1, NOW.rfc3339()));
+    let finding = &rules.findings[0];
+    assert!(finding.path == "targets.other" && finding.line == Some(7), "{finding:?}");
 
     let body = r#"{"event":"call_analyzed","call":{"call_id":"call_1"}}"#;
     let explained = world.post("/api/v1/explain", body).await.json_of(200);

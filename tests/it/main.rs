@@ -18,6 +18,7 @@ mod page;
 mod preview;
 mod regression;
 mod reload;
+mod revisions;
 mod rules;
 mod status;
 mod stream;

@@ -92,8 +92,8 @@ pub(super) fn rules(file: Fields<'_>, names: &Names<'_>, findings: &mut Findings
                 None => None,
                 Some(matcher) => Some(matcher?),
             };
-            let line = Some(node.line());
-            Some(Rule { name: name?, when, effect: effect?, flow, enabled, line })
+            let (line, end_line) = (Some(node.line()), Some(node.end_line()));
+            Some(Rule { name: name?, when, effect: effect?, flow, enabled, line, end_line })
         })
         .collect()
 }

@@ -7,6 +7,7 @@
 pub(super) mod check;
 pub(super) mod keys;
 mod place;
+pub(super) mod secret;
 
 use std::time::Duration;
 
@@ -203,7 +204,7 @@ impl Object {
     pub(super) fn default<T>(&self, key: &str, read: impl Fn(&Scalar) -> Option<T>) -> T {
         let written = self.key(key).and_then(|key| key.default);
         written
-            .map(|text| Scalar { written: text.into(), plain: true, pieces: None })
+            .map(|text| Scalar { written: text.into(), plain: true, block: false, pieces: None })
             .and_then(|scalar| read(&scalar))
             .expect("a test reads every default of the tables")
     }

@@ -6,6 +6,7 @@ mod fixtures;
 mod loading;
 mod posted;
 mod random;
+mod redact;
 mod values;
 
 use super::*;

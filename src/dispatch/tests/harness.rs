@@ -273,6 +273,9 @@ impl Store for Braked {
     fn revision(&self, number: u64) -> Pending<(Revision, Arc<str>, Timestamp)> {
         self.inner.revision(number)
     }
+    fn revisions(&self, limit: usize) -> Pending<Vec<(Revision, Timestamp)>> {
+        self.inner.revisions(limit)
+    }
     fn health(&self) -> Health {
         self.inner.health()
     }

@@ -35,6 +35,7 @@ fn rule(name: &str, when: Option<Matcher>, to: &[&str]) -> Rule {
         flow: Flow::Continue,
         enabled: true,
         line: None,
+        end_line: None,
     }
 }
 

@@ -280,6 +280,10 @@ pub async fn revisions_are_numbered<S: Subject>(subject: &mut S) {
     assert_eq!(again.number, 3);
     let (revision, text, since) = done(store.revision(3)).await;
     assert_eq!((revision, &*text, since), (again, "a", at(3)));
+    let listed = done(store.revisions(2)).await;
+    let listed: Vec<_> = listed.iter().map(|(kept, at)| (kept.number, kept.hash, *at)).collect();
+    assert_eq!(listed, [(3, hash(1), at(3)), (2, hash(2), at(2))]);
+    assert_eq!(done(store.revisions(100)).await.len(), 3);
 }
 
 /// Named as such.

@@ -177,6 +177,13 @@ impl Store for Memory {
         })
     }
 
+    fn revisions(&self, limit: usize) -> Pending<Vec<(Revision, Timestamp)>> {
+        self.with(|state| {
+            let newest = state.revisions.iter().rev().take(limit);
+            Ok(newest.map(|(revision, _, since)| (*revision, *since)).collect())
+        })
+    }
+
     fn health(&self) -> Health {
         let state = self.lock();
         if state.poison.is_some() {

@@ -398,3 +398,18 @@ pub(super) fn revision(
     let revision = Revision { number: wanted, hash: ContentHash(hash) };
     Ok((revision, text.into(), Timestamp::from_millis(since)))
 }
+
+/// The newest revisions, without their texts.
+pub(super) fn revisions(
+    sql: &Connection,
+    limit: usize,
+) -> Result<Vec<(Revision, Timestamp)>, ReadError> {
+    let query = "SELECT number, hash, since FROM revisions ORDER BY number DESC LIMIT ?1";
+    let mut select = sql.prepare_cached(query)?;
+    let rows = select.query_map([integer(limit)], |row| {
+        let number = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
+        let revision = Revision { number, hash: ContentHash(row.get(1)?) };
+        Ok((revision, Timestamp::from_millis(row.get(2)?)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -367,6 +367,10 @@ impl Store for Sqlite {
         self.read(&self.slow, move |sql| list::revision(sql, number))
     }
 
+    fn revisions(&self, limit: usize) -> Pending<Vec<(Revision, Timestamp)>> {
+        self.read(&self.slow, move |sql| list::revisions(sql, limit))
+    }
+
     fn health(&self) -> Health {
         self.shared.health()
     }

@@ -207,6 +207,26 @@ fn rule() -> wire::Rule {
         to: vec![text("crm")],
         ignore: false,
         stop: true,
+        mode: text("live"),
+        line: Some(1),
+        end_line: Some(2),
+        matches: 1,
+        last_match: Some(wire::Match { at: text(AT), event: text(ID) }),
+    }
+}
+
+fn kept_revision() -> wire::KeptRevision {
+    wire::KeptRevision { number: 7, hash: text("5f0c"), at: text(AT) }
+}
+
+fn load() -> wire::Load {
+    wire::Load {
+        at: text(AT),
+        result: text("refused"),
+        asked_by: text("files"),
+        revision: Some(7),
+        problems: vec![problem()],
+        detail: some("and 2 more problems"),
     }
 }
 
@@ -286,8 +306,24 @@ async fn every_member_is_described_and_every_described_one_is_there() {
     hold(description, "Changed", &wire::Changed { count: 1 });
     hold(description, "Targets", &wire::Targets { targets: vec![target()] });
     let rules = vec![rule()];
-    let rules = wire::Rules { revision: revision(), rules, fallback: vec![text("crm")] };
+    let rules = wire::Rules {
+        revision: revision(),
+        rules,
+        fallback: vec![text("crm")],
+        text_revision: 7,
+        counted_since: text(AT),
+        findings: vec![problem()],
+    };
     hold(description, "Rules", &rules);
+    hold(description, "Match", &rule().last_match.unwrap());
+    hold(description, "KeptRevision", &kept_revision());
+    hold(description, "Load", &load());
+    let revisions = vec![kept_revision()];
+    let revisions = wire::Revisions { running: 7, revisions, reloads: vec![load()] };
+    hold(description, "Revisions", &revisions);
+    let (revision_text, shown) = (kept_revision(), text("version: 1"));
+    let revision_text = wire::RevisionText { revision: revision_text, text: shown };
+    hold(description, "RevisionText", &revision_text);
     let reloaded = wire::Reloaded {
         result: text("published"),
         revision: revision(),

@@ -138,7 +138,8 @@ fn strict(schema: &mut Value) {
 
 /// A path of the document with something in its places.
 fn filled(path: &str) -> String {
-    path.replace("{id}", "0197f0a2-6b1c-7c3e-9f00-1d2c3b4a5968").replace("{name}", "crm")
+    let path = path.replace("{id}", "0197f0a2-6b1c-7c3e-9f00-1d2c3b4a5968");
+    path.replace("{name}", "crm").replace("{number}", "1")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,6 +210,9 @@ fn asked(dead: EventId, unreadable: EventId) -> Vec<(&'static str, String)> {
         (body, at(body, dead)),
         (explained, at(explained, dead)),
         (explained, at(explained, unreadable)),
+        ("/api/v1/revisions/{number}", "/api/v1/revisions/1".to_owned()),
+        ("/api/v1/revisions/{number}", "/api/v1/revisions/99".to_owned()),
+        ("/api/v1/revisions/{number}", "/api/v1/revisions/one".to_owned()),
     ];
     let plain = [
         "/healthz",
@@ -221,6 +225,7 @@ fn asked(dead: EventId, unreadable: EventId) -> Vec<(&'static str, String)> {
         "/api/v1/dead-letters",
         "/api/v1/targets",
         "/api/v1/rules",
+        "/api/v1/revisions",
     ];
     asked.extend(plain.map(|path| (path, path.to_owned())));
     asked
@@ -290,6 +295,7 @@ async fn every_answer_is_as_it_is_described() {
     std::fs::write(&world.path, RULES.replace("to: [crm]", "to: [crn]")).unwrap();
     hold("post", "/-/reload", &world.post("/-/reload", "").await);
     hold("get", "/api/v1/status", &world.get("/api/v1/status").await);
+    hold("get", "/api/v1/revisions", &world.get("/api/v1/revisions").await);
     let foreign = "GET /api/v1/events HTTP/1.1\r\nhost: evil.example\r\n\r\n";
     hold("get", "/api/v1/events", &world.raw(foreign).await);
     world.readiness.drain();

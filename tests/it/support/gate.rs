@@ -111,6 +111,7 @@ impl Store for Gate {
         event(id: EventId) -> Pending<(EventRecord, Tried)>;
         dead_letters(selection: DeadSelection, page: Page) -> Pending<Vec<DeadLetter>>;
         revision(number: u64) -> Pending<(Revision, Arc<str>, Timestamp)>;
+        revisions(limit: usize) -> Pending<Vec<(Revision, Timestamp)>>;
         health() -> Health;
         poisoned() -> Pending<String>;
         facts() -> Vec<(&'static str, String)>;
