@@ -1,14 +1,17 @@
 //! From the program's types to the forms on the wire.
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::config::{Problem, Problems};
 use crate::dispatch::TargetStatus;
 use crate::event::Envelope;
-use crate::name::Revision;
+use crate::name::{Revision, TargetName};
 use crate::signature::retell;
 use crate::store::{
     Attempt, AttemptResult, DeadLetter, DeliveryRecord, DeliveryState, EventRecord, EventState,
 };
+use crate::telemetry::Minute;
 
 use super::wire;
 
@@ -30,6 +33,27 @@ pub(super) fn problem(problem: &Problem, place: Option<(usize, usize)>) -> wire:
         column: place.map(|(_, column)| column),
         text: problem.text.clone(),
         hint: problem.hint.clone(),
+    }
+}
+
+/// So many milliseconds, to the microsecond.
+pub(super) fn millis(took: Duration) -> f64 {
+    f64::from(u32::try_from(took.as_micros()).unwrap_or(u32::MAX)) / 1e3
+}
+
+/// What the last minutes of a target came to.
+pub(super) fn series(name: &TargetName, minutes: &[Minute]) -> wire::TargetSeries {
+    let counts = |count: fn(&Minute) -> u32| minutes.iter().map(move |minute| count(minute).into());
+    let times = |time: fn(&Minute) -> Option<u32>| {
+        minutes.iter().map(move |minute| time(minute).map(|micros| f64::from(micros) / 1e3))
+    };
+    wire::TargetSeries {
+        name: name.to_string(),
+        accepted: counts(|minute| minute.accepted).collect(),
+        failed: counts(|minute| minute.failed).collect(),
+        p50_ms: times(|minute| minute.p50).collect(),
+        p95_ms: times(|minute| minute.p95).collect(),
+        pending: counts(|minute| minute.pending).collect(),
     }
 }
 

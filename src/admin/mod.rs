@@ -28,6 +28,7 @@ mod serve;
 mod session;
 mod stream;
 mod targets;
+mod trials;
 mod webhook;
 pub mod wire;
 
@@ -96,7 +97,8 @@ fn routes(parts: Arc<Parts>) -> Router {
 }
 
 /// Everything that can be asked, beside the page. `docs/openapi.yaml` describes the same.
-fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 26] {
+fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 29] {
+    let turn = trials::Turn::default();
     [
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),
@@ -112,14 +114,17 @@ fn paths() -> [(&'static str, MethodRouter<Arc<Parts>>); 26] {
         ("/api/v1/events/{id}", get(events::one)),
         ("/api/v1/events/{id}/body", get(events::body)),
         ("/api/v1/events/{id}/explanation", get(explain::of_event)),
+        ("/api/v1/events/{id}/test", get(trials::of_event).layer(Extension(turn.clone()))),
         ("/api/v1/events/{id}/replay", post(replay::replay)),
         ("/api/v1/dead-letters", get(dead_letters::list)),
         ("/api/v1/dead-letters/retry", post(dead_letters::retry)),
         ("/api/v1/dead-letters/drop", post(dead_letters::drop_dead)),
         ("/api/v1/targets", get(targets::list)),
+        ("/api/v1/targets/series", get(targets::series)),
         ("/api/v1/targets/{name}/pause", post(targets::pause)),
         ("/api/v1/targets/{name}/resume", post(targets::resume)),
         ("/api/v1/rules", get(rules::list)),
+        ("/api/v1/rules/tests", get(trials::run).layer(Extension(turn))),
         ("/api/v1/revisions", get(revisions::list)),
         ("/api/v1/revisions/{number}", get(revisions::one)),
         ("/api/v1/explain", post(explain::explain)),

@@ -1,19 +1,50 @@
 //! Targets: how they are, paused and resumed.
 
+use std::time::Duration;
+
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use tracing::info;
 
 use crate::name::TargetName;
+use crate::telemetry::MINUTES_MAX;
 
 use super::failure::{Failure, json};
+use super::query::Query;
 use super::{Admin, Parts, convert, wire};
 
 /// `GET /api/v1/targets`: those of the running configuration, and those that still have something.
 pub(super) async fn list(State(parts): Admin) -> Result<Response, Failure> {
     let targets = parts.dispatch.targets().await?.iter().map(convert::target).collect();
     Ok(json(StatusCode::OK, &wire::Targets { targets }))
+}
+
+/// How many minutes are told if nobody says.
+const MINUTES: usize = 60;
+/// How long a step of the series is.
+const STEP: Duration = Duration::from_mins(1);
+
+/// `GET /api/v1/targets/series`: what attempts came to, minute by minute, from memory.
+pub(super) async fn series(State(parts): Admin, uri: Uri) -> Result<Response, Failure> {
+    let query = Query::parse(&uri, &["minutes", "target"])?;
+    let minutes = query.text("minutes").map_or(Some(MINUTES), |text| text.parse().ok());
+    let minutes = minutes
+        .filter(|minutes| (1..=MINUTES_MAX).contains(minutes))
+        .ok_or_else(|| Failure::bad(format!("minutes is a number from 1 to {MINUTES_MAX}")))?;
+    let only = match query.text("target") {
+        Some(name) => Some(known(&parts, &name).await?),
+        None => None,
+    };
+    let recent = parts.metrics.recent_minutes(minutes, only.as_ref());
+    let steps = u32::try_from(recent.count.saturating_sub(1)).unwrap_or(u32::MAX);
+    let from = parts.clock.now().minus(recent.into).minus(STEP.saturating_mul(steps));
+    let answer = wire::Series {
+        from: from.rfc3339(),
+        step_s: STEP.as_secs(),
+        targets: recent.targets.iter().map(|(name, told)| convert::series(name, told)).collect(),
+    };
+    Ok(json(StatusCode::OK, &answer))
 }
 
 /// `POST /api/v1/targets/{name}/pause`: nothing is sent there until it is resumed, through restarts and reloads.

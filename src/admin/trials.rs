@@ -64,8 +64,7 @@ pub(super) async fn run(
     Extension(turn): Extension<Turn>,
     uri: Uri,
 ) -> Result<Response, Failure> {
-    let masked = Query::parse(&uri, &["masked"])?.one_of("masked", &["true", "false"])?;
-    let masked = masked.as_deref() == Some("true");
+    let masked = Query::parse(&uri, &["masked"])?.flag("masked")?;
     let turn = turn.take().await?;
     let running = parts.published.load();
     // What runs has no tests any more: they are large.
@@ -154,7 +153,8 @@ fn entry(
     name: &TestName,
 ) -> Result<String, NoTest> {
     let saved = saved::save(running, arrived, body)?;
-    let mut text = "  # It still has what was said and who called: look before you share it.\n".to_owned();
+    let mut text =
+        "  # It still has what was said and who called: look before you share it.\n".to_owned();
     for place in &saved.removed {
         text.extend(["  # Removed: ", place, "\n"]);
     }

@@ -426,6 +426,34 @@ pub struct Failure {
     pub at: String,
 }
 
+/// `GET /api/v1/targets/series`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// When the first step began.
+    pub from: String,
+    /// How long a step is, in seconds.
+    pub step_s: u64,
+    /// The targets of the running configuration, by name.
+    pub targets: Vec<TargetSeries>,
+}
+
+/// What attempts of a target came to, step by step. The last step is not over yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetSeries {
+    /// Its name.
+    pub name: String,
+    /// Attempts that it accepted.
+    pub accepted: Vec<u64>,
+    /// Attempts that failed.
+    pub failed: Vec<u64>,
+    /// The time that half of the attempts did not exceed, in milliseconds; null without attempts.
+    pub p50_ms: Vec<Option<f64>>,
+    /// The time that 95 of 100 did not.
+    pub p95_ms: Vec<Option<f64>>,
+    /// Deliveries that waited or were under way at the end of the step.
+    pub pending: Vec<u64>,
+}
+
 /// `GET /api/v1/rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the words of the file")]
@@ -483,6 +511,40 @@ pub struct Match {
     pub at: String,
     /// Its id.
     pub event: String,
+}
+
+/// `GET /api/v1/rules/tests`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestRun {
+    /// The number of the revision whose tests they are.
+    pub revision: u64,
+    /// In file order.
+    pub tests: Vec<TestVerdict>,
+    /// The enabled rules that no test exercises; left out if not all were run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untested: Option<Vec<String>>,
+    /// So many were not run, because time was up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_run: u64,
+}
+
+/// What came of a test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestVerdict {
+    /// Its name.
+    pub name: String,
+    /// The line of the file where it begins.
+    pub line: u32,
+    /// Whether all is as it expects.
+    pub passed: bool,
+    /// Why its event could not be looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// What is not as it expects, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: f64,
 }
 
 /// `GET /api/v1/revisions`.
@@ -592,6 +654,11 @@ pub struct Reloaded {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this form")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this form")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// `POST /api/v1/preview`: a configuration that does not run yet, and the events to look at.

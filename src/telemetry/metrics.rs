@@ -11,12 +11,14 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
+use tokio::time::Instant;
 
 use crate::clock::Timestamp;
 use crate::event::EventId;
 use crate::name::{Revision, RuleName, SourceName, TargetName};
 
 use super::labels::{AttemptLabel, DeliveryResult, EventResult, Refused};
+use super::minutes::{self, Minute, Minutes};
 use super::series::{Counts, Flag, Histogram, Table, Value};
 
 /// The label of names that the configuration no longer has.
@@ -50,6 +52,14 @@ pub(super) struct TargetSeries {
     pub(super) attempts: Counts<{ AttemptLabel::ALL.len() }>,
     pub(super) seconds: Histogram,
     pub(super) gauges: Gauges,
+    /// Touched by the target's worker, by the gauges every few seconds, and by whoever looks at them; never by a scrape.
+    minutes: Mutex<Minutes>,
+}
+
+impl TargetSeries {
+    fn minutes(&self) -> MutexGuard<'_, Minutes> {
+        self.minutes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Default for TargetSeries {
@@ -59,11 +69,23 @@ impl Default for TargetSeries {
             attempts: Counts::default(),
             seconds: Histogram::new(ATTEMPT_BOUNDS),
             gauges: Gauges::default(),
+            minutes: Mutex::default(),
         }
     }
 }
 
 type SourceSeries = Counts<{ EventResult::ALL.len() }>;
+
+/// What the attempts of targets came to in the last minutes.
+#[derive(Debug)]
+pub struct RecentMinutes {
+    /// How much of the running minute, the last of each target, is over.
+    pub into: Duration,
+    /// How many minutes there are of each target.
+    pub count: usize,
+    /// By target, in the order of the configuration.
+    pub targets: Vec<(TargetName, Vec<Minute>)>,
+}
 
 /// Everything of one rule. The last match is no series, since an event's id is no label; it is locked for as long as it takes
 /// to copy it.
@@ -112,6 +134,8 @@ pub(super) struct Inner {
     pub(super) sources: ArcSwap<Table<SourceName, SourceSeries>>,
     pub(super) rules: ArcSwap<Table<RuleName, RuleSeries>>,
     pub(super) targets: ArcSwap<Table<TargetName, TargetSeries>>,
+    /// Where minutes are counted from.
+    began: Instant,
     /// One reload at a time; recording does not take it.
     configuring: Mutex<()>,
     pub(super) removed_source: Removed<SourceSeries>,
@@ -143,6 +167,7 @@ impl Metrics {
             sources: ArcSwap::default(),
             rules: ArcSwap::default(),
             targets: ArcSwap::default(),
+            began: Instant::now(),
             configuring: Mutex::default(),
             removed_source: Removed::default(),
             removed_target: Removed::default(),
@@ -208,6 +233,23 @@ impl Metrics {
             series.attempts.add(outcome as usize, 1);
             series.seconds.observe(took);
         });
+        let targets = self.inner.targets.load();
+        if let Some(series) = targets.get(target) {
+            let (minute, kept) = (self.inner.minute().0, minutes::kept(targets.len()));
+            let accepted = outcome == AttemptLabel::Accepted;
+            series.minutes().attempt(minute, kept, accepted, took);
+        }
+    }
+
+    /// The last minutes of the targets of the configuration, or of one of them: at most `most`, and no more than there were.
+    pub fn recent_minutes(&self, most: usize, only: Option<&TargetName>) -> RecentMinutes {
+        let targets = self.inner.targets.load();
+        let (minute, into) = self.inner.minute();
+        let count = most.min(minutes::kept(targets.len())).min(minute as usize + 1);
+        let wanted = targets.iter().filter(|(name, _)| only.is_none_or(|wanted| wanted == *name));
+        let told =
+            wanted.map(|(name, series)| (name.clone(), series.minutes().told(minute, count)));
+        RecentMinutes { into, count, targets: told.collect() }
     }
 
     /// An event was answered after `took` from its last byte.
@@ -232,6 +274,11 @@ impl Metrics {
             gauges.pending.set(count);
             gauges.oldest_seconds.set_float(oldest_seconds);
         });
+        let targets = self.inner.targets.load();
+        if let Some(series) = targets.get(target) {
+            let (minute, kept) = (self.inner.minute().0, minutes::kept(targets.len()));
+            series.minutes().pending(minute, kept, count);
+        }
     }
 
     /// Dead letters that are listed. For a target that the configuration no longer has, say zero when there are none left.
@@ -291,6 +338,13 @@ impl Metrics {
 impl Inner {
     fn removed(&self) -> MutexGuard<'_, HashMap<TargetName, Gauges>> {
         self.removed_gauges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the running minute, and how much of it is over.
+    fn minute(&self) -> (u32, Duration) {
+        let since = self.began.elapsed();
+        let minute = u32::try_from(since.as_secs() / 60).unwrap_or(u32::MAX);
+        (minute, since.saturating_sub(Duration::from_mins(minute.into())))
     }
 
     fn target(&self, name: &TargetName, record: impl FnOnce(&TargetSeries)) {

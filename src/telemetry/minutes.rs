@@ -169,8 +169,7 @@ mod tests {
     #[test]
     fn a_bucket_is_never_far_from_what_is_in_it() {
         let mut last = 0;
-        for micros in (0..100_000).chain((0..1_000).map(|step| step * 1_000_003)).map(u64::from) {
-            let micros = u32::try_from(micros).unwrap_or(LONGEST).min(LONGEST);
+        for micros in (0..100_000_u32).chain((1..1_000).map(|step| step * 1_000_003)) {
             let at = bucket(micros);
             assert!(at < BUCKETS, "{micros}");
             if micros < 100_000 {

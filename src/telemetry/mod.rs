@@ -5,10 +5,12 @@ mod exposition;
 mod labels;
 pub mod log;
 mod metrics;
+mod minutes;
 mod series;
 
 pub use labels::{AttemptLabel, DeliveryResult, EventResult, Refused};
-pub use metrics::{Metrics, RuleMatches};
+pub use metrics::{Metrics, RecentMinutes, RuleMatches};
+pub use minutes::{MINUTES_MAX, Minute};
 
 #[cfg(test)]
 mod tests;

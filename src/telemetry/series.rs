@@ -123,6 +123,10 @@ impl<N: Clone + Eq + Hash, S: Default> Table<N, S> {
         self.series.get(name)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     /// In the order of the configuration.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&N, &S)> {
         self.names.iter().filter_map(|name| Some((name, &**self.series.get(name)?)))

@@ -204,3 +204,38 @@ fn a_rule_that_keeps_its_name_keeps_what_it_matched() {
     metrics.configured(&[], &[kept, gone.clone()], &[]);
     assert_eq!(metrics.rule_matches(&gone), RuleMatches::default(), "it begins anew");
 }
+
+#[tokio::test(start_paused = true)]
+async fn minutes_are_told_of_the_targets_that_there_are() {
+    let metrics = Metrics::new();
+    metrics.configured(&[], &[], &[target("crm"), target("slack")]);
+    let attempt = |name: &str, outcome, millis| {
+        metrics.attempt(&target(name), outcome, Duration::from_millis(millis));
+    };
+    attempt("crm", AttemptLabel::Accepted, 10);
+    attempt("crm", AttemptLabel::Timeout, 1_000);
+    attempt("gone", AttemptLabel::Accepted, 1);
+    metrics.pending(&target("crm"), 3, 0.0);
+    assert_eq!(metrics.recent_minutes(60, None).count, 1, "there was no minute before");
+    tokio::time::advance(Duration::from_secs(130)).await;
+    metrics.configured(&[], &[], &[target("crm"), target("new")]);
+    attempt("new", AttemptLabel::Accepted, 10);
+
+    let told = metrics.recent_minutes(60, None);
+    assert_eq!((told.count, told.into), (3, Duration::from_secs(10)));
+    let names: Vec<_> = told.targets.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["crm", "new"]);
+    let counts = |at: usize| -> Vec<_> {
+        let minutes = told.targets[at].1.iter();
+        minutes.map(|minute| (minute.accepted, minute.failed, minute.pending)).collect()
+    };
+    assert_eq!(counts(0), [(1, 1, 3), (0, 0, 0), (0, 0, 0)]);
+    assert_eq!(counts(1), [(0, 0, 0), (0, 0, 0), (1, 0, 0)]);
+    let one = metrics.recent_minutes(2, Some(&target("crm")));
+    assert_eq!((one.count, one.targets.len(), one.targets[0].1.len()), (2, 1, 2));
+
+    metrics.configured(&[], &[], &[]);
+    metrics.configured(&[], &[], &[target("crm")]);
+    let again = metrics.recent_minutes(60, None);
+    assert!(again.targets[0].1.iter().all(|minute| minute.accepted == 0), "it was taken out");
+}

@@ -7,12 +7,14 @@
 
 mod compare;
 mod prove;
+pub mod saved;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -30,6 +32,8 @@ pub use prove::{TIME_MAX, load, prove};
 
 /// When every event of a test arrives: the beginning of 2026, UTC.
 pub const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+/// Where a test fails whose event could not be looked at.
+const UNREAD: &str = "event";
 /// Most differences that are told of one test.
 const DIFFERENCES_MAX: usize = 20;
 
@@ -39,6 +43,8 @@ pub struct Report {
     /// For each test that was run, in order: what differs from what it expects; nothing if it passes. Fewer than there are
     /// tests if time was up.
     pub verdicts: Vec<Vec<Difference>>,
+    /// How long each of them took.
+    pub took: Vec<Duration>,
     /// The rules that matched in any of them.
     exercised: HashSet<RuleName>,
 }
@@ -64,13 +70,23 @@ impl Difference {
         Self { place: place.to_owned(), expected, found, of_event: false }
     }
 
+    /// Whether it is why its event could not be looked at; then nothing else was.
+    pub fn is_of_reading(&self) -> bool {
+        self.place == UNREAD
+    }
+
+    /// With values of the event.
+    pub fn full(&self) -> String {
+        let Self { place, expected, found, .. } = self;
+        format!("{place}: expected {expected}, found {found}")
+    }
+
     /// Without any value of the event: for logs, and for those who may not read bodies.
     pub fn brief(&self) -> String {
-        let Self { place, expected, found, of_event } = self;
-        if *of_event {
-            format!("{place}: found another value than expected")
+        if self.of_event {
+            format!("{}: found another value than expected", self.place)
         } else {
-            format!("{place}: expected {expected}, found {found}")
+            self.full()
         }
     }
 }
@@ -89,12 +105,14 @@ pub fn run<'t>(
     trials: impl IntoIterator<Item = &'t Trial>,
     until: Option<Instant>,
 ) -> Report {
-    let mut report = Report { verdicts: Vec::new(), exercised: HashSet::new() };
+    let mut report = Report { verdicts: Vec::new(), took: Vec::new(), exercised: HashSet::new() };
     for trial in trials {
         if until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
+        let began = Instant::now();
         let (differences, matched) = verdict(snapshot, trial);
+        report.took.push(began.elapsed());
         report.verdicts.push(differences);
         report.exercised.extend(matched);
     }
@@ -113,7 +131,7 @@ fn verdict(snapshot: &Snapshot, trial: &Trial) -> (Vec<Difference>, Vec<RuleName
     let event = match read {
         Ok(event) => event,
         Err(why) => {
-            let difference = Difference::plain("event", "one that rules can look at", why);
+            let difference = Difference::plain(UNREAD, "one that rules can look at", why);
             return (vec![difference], Vec::new());
         }
     };

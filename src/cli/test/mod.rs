@@ -1,8 +1,6 @@
 //! `test`: runs the tests of a configuration, or makes one of an event that arrived.
 
-mod entry;
 mod junit;
-mod redact;
 mod save;
 
 use std::path::{Path, PathBuf};
@@ -163,9 +161,8 @@ fn tell(outcome: &Outcome<'_>, out: &mut Out) -> Result<(), Failure> {
         let place = out.paint(Ink::Faint, &format!("[line {}]", case.line));
         out.line(&format!("{mark} {} {place}", clean(case.name)))?;
         for difference in &case.differences {
-            let Difference { place, expected, found, .. } = difference;
-            let text = format!("{place}: expected {expected}, found {found}");
-            out.line(&format!("    {}", out.paint(Ink::Bad, &readable(&text))))?;
+            let text = readable(&difference.full());
+            out.line(&format!("    {}", out.paint(Ink::Bad, &text)))?;
         }
         if let Some(explanation) = &case.explanation {
             out.line("")?;

@@ -4,25 +4,19 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::entry::{Entry, Expected};
 use super::readable;
-use super::redact::redact;
 use crate::admin::wire;
 use crate::cli::api::{AdminArgs, Api};
 use crate::cli::check;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files;
 use crate::cli::output::{Ink, Out, clean, stderr_style};
-use crate::config::{self, EVENT_MAX, Overrides, ProcessEnvironment, Snapshot, Trial};
-use crate::event::{Document, EventId, Pairs};
-use crate::explain::{Explanation, Sample, explain_sample};
-use crate::name::{SourceName, TestName};
-use crate::rule::RuleOutcome;
+use crate::config::{self, Overrides, ProcessEnvironment, Snapshot, Trial};
+use crate::event::EventId;
+use crate::name::TestName;
 use crate::trial;
+use crate::trial::saved::{self, Arrived, Entry, NoTest};
 
 /// The folder of the files with events, beside the configuration.
 const FOLDER: &str = "fixtures";
@@ -46,14 +40,6 @@ pub(super) struct Save {
     admin: AdminArgs,
 }
 
-/// What an event comes to: what a test can expect of it.
-#[derive(Debug, PartialEq, Eq)]
-struct Fate {
-    disposition: String,
-    rules: Vec<String>,
-    to: Vec<String>,
-}
-
 impl Save {
     pub(super) async fn execute(self, id: EventId, path: &Path) -> Result<Exit, Failure> {
         if path.as_os_str() == files::STDIN {
@@ -70,23 +56,14 @@ impl Save {
         let event: wire::Event = api.get(&["api", "v1", "events", &shown], &[]).await?.read()?;
         let body = api.get_bytes(&["api", "v1", "events", &shown, "body"]).await?;
 
-        let (plain, removed) = without_credentials(&body)?;
-        let arrival = Arrival::new(&event, &snapshot)?;
-        let fate = arrival.fate(&snapshot, &body)?;
-        if arrival.fate(&snapshot, &plain)? != fate {
-            let text = "without what looks like a credential, the event goes elsewhere";
-            return Err(Failure::new(Exit::Findings, text).hint(format!(
-                "write the test by hand; these would be removed: {}",
-                removed.join(", ")
-            )));
-        }
-        let arrival = arrival.least(&snapshot, &plain, &fate)?;
-        let file = fixture(path, &name, &plain)?;
-        let entry = entry(&name, file.clone(), arrival, &fate);
+        let saved =
+            saved::save(&snapshot, arrived(event.clone()), &body).map_err(|why| no_test(&why))?;
+        let file = fixture(path, &name, saved.text.as_bytes())?;
+        let entry = saved.beside(&name, file.clone());
         let added = !self.print && added(&entry, path, &snapshot)?;
         let mut out = Out::stdout();
         out.line(&format!("wrote {file}"))?;
-        for place in &removed {
+        for place in &saved.removed {
             out.line(&format!("  removed {}", clean(place)))?;
         }
         let careful =
@@ -99,7 +76,7 @@ impl Save {
             format!("add this to `tests` in {path}:")
         })?;
         out.line(entry.yaml("  ").trim_end())?;
-        if fate.rules != event.rules {
+        if saved.rules() != event.rules {
             let matched = if event.rules.is_empty() { "no rule" } else { &*event.rules.join(", ") };
             let text =
                 format!("when it arrived, {matched} matched: is the test what is meant now?");
@@ -118,110 +95,21 @@ fn new_name(name: &str, snapshot: &Snapshot) -> Result<TestName, Failure> {
     Ok(name)
 }
 
-/// The event as people read it, and the places of what was taken out.
-fn without_credentials(body: &[u8]) -> Result<(Bytes, Vec<String>), Failure> {
-    let document = Document::parse(body).map_err(|why| no_test(&why.to_string()))?;
-    let mut value = Arc::unwrap_or_clone(document.shared());
-    let removed = redact(&mut value);
-    let mut text = serde_json::to_string_pretty(&value)
-        .map_err(|error| Failure::because(Exit::Internal, "the event has no JSON", &error))?;
-    text.push('\n');
-    if text.len() > EVENT_MAX {
-        return Err(no_test(&format!("it has more than {EVENT_MAX} bytes")));
-    }
-    Ok((text.into(), removed))
-}
-
-/// What the event arrived with, beside its body.
-#[derive(Debug, Clone)]
-struct Arrival {
-    /// None if it is the one that a test takes by itself.
-    source: Option<SourceName>,
-    query: Option<String>,
-    headers: Pairs,
-}
-
-impl Arrival {
-    fn new(event: &wire::Event, snapshot: &Snapshot) -> Result<Self, Failure> {
-        let place = snapshot.sources.iter().position(|source| source.name.as_str() == event.source);
-        let place = place.ok_or_else(|| {
-            let text =
-                format!("the configuration has no source {:?}, where it arrived", event.source);
-            Failure::new(Exit::Findings, text)
-        })?;
-        let source = snapshot.sources.get(place).filter(|_| place > 0);
-        let request = event.request.clone().unwrap_or_default();
-        let named = |name: &str, value: Option<String>| Some((name.to_owned(), value?));
-        let headers =
-            [named("content-type", request.content_type), named("user-agent", request.user_agent)];
-        Ok(Self {
-            source: source.map(|source| source.name.clone()),
-            query: request.query,
-            headers: headers.into_iter().flatten().collect(),
-        })
-    }
-
-    /// What an event with this body comes to.
-    fn fate(&self, snapshot: &Snapshot, body: &Bytes) -> Result<Fate, Failure> {
-        let query = self.query.as_deref().unwrap_or_default();
-        let sample = Sample {
-            source: self.source.clone(),
-            headers: self.headers.clone(),
-            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-        };
-        let told = explain_sample(snapshot, body.clone(), sample, trial::NOW);
-        match told.reason {
-            Some(reason) => Err(no_test(&reason)),
-            None => Ok(Fate::of(&told)),
-        }
-    }
-
-    /// Without query and headers, unless they decide: either may hold what nobody should keep.
-    fn least(self, snapshot: &Snapshot, body: &Bytes, fate: &Fate) -> Result<Self, Failure> {
-        let mut least = self;
-        for less in [
-            |arrival: &Self| Self { query: None, ..arrival.clone() },
-            |arrival: &Self| Self { headers: Pairs::new(), ..arrival.clone() },
-        ] {
-            let less = less(&least);
-            if less.fate(snapshot, body)? == *fate {
-                least = less;
-            }
-        }
-        Ok(least)
+fn arrived(event: wire::Event) -> Arrived {
+    let request = event.request.unwrap_or_default();
+    Arrived {
+        source: event.source,
+        content_type: request.content_type,
+        user_agent: request.user_agent,
+        query: request.query,
     }
 }
 
-fn no_test(why: &str) -> Failure {
-    Failure::new(Exit::Findings, format!("this event cannot be a test: {why}"))
-}
-
-/// The test.
-fn entry(name: &TestName, event: String, arrival: Arrival, fate: &Fate) -> Entry {
-    let rules = ("rules", Expected::Names(fate.rules.clone()));
-    let expect = match fate.disposition.as_str() {
-        "unrouted" => vec![("unrouted", Expected::True)],
-        "ignored" => vec![("ignored", Expected::True), rules],
-        _ => vec![("to", Expected::Names(fate.to.clone())), rules],
-    };
-    Entry {
-        name: name.to_string(),
-        event,
-        source: arrival.source.as_ref().map(ToString::to_string),
-        query: arrival.query,
-        headers: arrival.headers,
-        expect,
-    }
-}
-
-impl Fate {
-    fn of(told: &Explanation) -> Self {
-        let matched = told.rules.iter().filter(|rule| rule.outcome == RuleOutcome::Matched);
-        Self {
-            disposition: told.disposition.clone(),
-            rules: matched.map(|rule| rule.rule.to_string()).collect(),
-            to: told.requests.iter().map(|request| request.target.clone()).collect(),
-        }
+fn no_test(why: &NoTest) -> Failure {
+    let failure = Failure::new(Exit::Findings, why.to_string());
+    match why.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }
 
@@ -270,7 +158,7 @@ fn added(entry: &Entry, path: &Path, before: &Snapshot) -> Result<bool, Failure>
         trials.iter().map(|trial| trial.name.clone()).collect()
     };
     let passes = trial::run(&after, [new], None).verdicts.iter().all(Vec::is_empty);
-    if new.name.as_str() != entry.name || names(old) != names(&before.trials) || !passes {
+    if new.name.as_str() != entry.name() || names(old) != names(&before.trials) || !passes {
         return Ok(false);
     }
     replace(path, &text).map_err(|error| {

@@ -10,12 +10,11 @@ pub(super) fn block(value: &Value, indent: usize) -> Vec<String> {
         Value::Object(members) => {
             for (name, member) in members {
                 let name = key(name);
-                match line(member) {
-                    Some(text) => lines.push(format!("{pad}{name}: {text}")),
-                    None => {
-                        lines.push(format!("{pad}{name}:"));
-                        lines.extend(block(member, indent + 2));
-                    }
+                if let Some(text) = line(member) {
+                    lines.push(format!("{pad}{name}: {text}"));
+                } else {
+                    lines.push(format!("{pad}{name}:"));
+                    lines.extend(block(member, indent + 2));
                 }
             }
         }
@@ -73,16 +72,17 @@ fn is_plain(text: &str) -> bool {
 /// In double quotes, as JSON and YAML share them. What JSON leaves as it is and no text of YAML may hold, or a reader may take for
 /// the end of a line, is escaped, too.
 fn escaped(text: &str) -> String {
+    let odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    };
     let json = Value::String(text.to_owned()).to_string();
     let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        let odd = c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
-        if odd {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            out.push(c);
-        }
+    for piece in json.split_inclusive(odd) {
+        let plain = piece.strip_suffix(odd).unwrap_or(piece);
+        out.push_str(plain);
+        let escapes = piece.chars().skip(plain.chars().count());
+        out.extend(escapes.map(|c| format!("\\u{:04x}", u32::from(c))));
     }
     out
 }

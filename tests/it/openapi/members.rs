@@ -305,6 +305,20 @@ async fn every_member_is_described_and_every_described_one_is_there() {
     hold(description, "Selection", &selection);
     hold(description, "Changed", &wire::Changed { count: 1 });
     hold(description, "Targets", &wire::Targets { targets: vec![target()] });
+    let reloaded = wire::Reloaded {
+        result: text("published"),
+        revision: revision(),
+        warnings: vec![problem()],
+        restart_pending: vec![text("listen")],
+    };
+    hold(description, "Reloaded", &reloaded);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_member_that_tells_of_rules_and_of_targets_over_time_is_described() {
+    let world = World::new(RULES).await;
+    let description = &Description::of(&world).await;
     let rules = vec![rule()];
     let rules = wire::Rules {
         revision: revision(),
@@ -315,6 +329,29 @@ async fn every_member_is_described_and_every_described_one_is_there() {
         findings: vec![problem()],
     };
     hold(description, "Rules", &rules);
+    let series = wire::TargetSeries {
+        name: text("crm"),
+        accepted: vec![1],
+        failed: vec![0],
+        p50_ms: vec![Some(0.5)],
+        p95_ms: vec![None],
+        pending: vec![2],
+    };
+    hold(description, "TargetSeries", &series);
+    let series = wire::Series { from: text(AT), step_s: 60, targets: vec![series] };
+    hold(description, "Series", &series);
+    let verdict = wire::TestVerdict {
+        name: text("it"),
+        line: 1,
+        passed: false,
+        problems: vec![text("cannot be read")],
+        differences: vec![text("to: expected a, found b")],
+        took_ms: 0.5,
+    };
+    hold(description, "TestVerdict", &verdict);
+    let (tests, untested) = (vec![verdict], Some(vec![text("all")]));
+    let run = wire::TestRun { revision: 7, tests, untested, not_run: 1 };
+    hold(description, "TestRun", &run);
     hold(description, "Match", &rule().last_match.unwrap());
     hold(description, "KeptRevision", &kept_revision());
     hold(description, "Load", &load());
@@ -324,13 +361,6 @@ async fn every_member_is_described_and_every_described_one_is_there() {
     let (revision_text, shown) = (kept_revision(), text("version: 1"));
     let revision_text = wire::RevisionText { revision: revision_text, text: shown };
     hold(description, "RevisionText", &revision_text);
-    let reloaded = wire::Reloaded {
-        result: text("published"),
-        revision: revision(),
-        warnings: vec![problem()],
-        restart_pending: vec![text("listen")],
-    };
-    hold(description, "Reloaded", &reloaded);
     world.end().await;
 }
 

@@ -198,7 +198,7 @@ async fn every_parameter_is_described_and_every_described_one_is_taken() {
 /// What is asked for: the path of the document, and the one that is sent.
 fn asked(dead: EventId, unreadable: EventId) -> Vec<(&'static str, String)> {
     let (one, body) = ("/api/v1/events/{id}", "/api/v1/events/{id}/body");
-    let explained = "/api/v1/events/{id}/explanation";
+    let (explained, test) = ("/api/v1/events/{id}/explanation", "/api/v1/events/{id}/test");
     let at = |path: &str, id: EventId| path.replace("{id}", &id.to_string());
     let mut asked = vec![
         ("/api/v1/events", "/api/v1/events?limit=1".to_owned()),
@@ -210,6 +210,10 @@ fn asked(dead: EventId, unreadable: EventId) -> Vec<(&'static str, String)> {
         (body, at(body, dead)),
         (explained, at(explained, dead)),
         (explained, at(explained, unreadable)),
+        (test, at(test, dead)),
+        (test, at(test, unreadable)),
+        ("/api/v1/targets/series", "/api/v1/targets/series?minutes=181".to_owned()),
+        ("/api/v1/targets/series", "/api/v1/targets/series?target=nobody".to_owned()),
         ("/api/v1/revisions/{number}", "/api/v1/revisions/1".to_owned()),
         ("/api/v1/revisions/{number}", "/api/v1/revisions/99".to_owned()),
         ("/api/v1/revisions/{number}", "/api/v1/revisions/one".to_owned()),
@@ -226,6 +230,8 @@ fn asked(dead: EventId, unreadable: EventId) -> Vec<(&'static str, String)> {
         "/api/v1/targets",
         "/api/v1/rules",
         "/api/v1/revisions",
+        "/api/v1/rules/tests",
+        "/api/v1/targets/series",
     ];
     asked.extend(plain.map(|path| (path, path.to_owned())));
     asked

@@ -1,14 +1,27 @@
 //! A test as text, and putting it at the end of a file of which every other byte stays as it is, comments included.
 
-/// What is written of a test.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Entry {
+use serde_json::Value;
+
+use super::yaml::{block, quoted, scalar};
+
+/// A test as it is written.
+#[derive(Debug, Clone)]
+pub struct Entry {
     pub(super) name: String,
-    pub(super) event: String,
+    pub(super) event: EventAs,
     pub(super) source: Option<String>,
     pub(super) query: Option<String>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) expect: Vec<(&'static str, Expected)>,
+}
+
+/// Where the event of a test is.
+#[derive(Debug, Clone)]
+pub(super) enum EventAs {
+    /// In a file beside the configuration.
+    File(String),
+    /// In the test itself; a map.
+    Inline(Value),
 }
 
 /// What stands at a key of `expect`.
@@ -19,11 +32,22 @@ pub(super) enum Expected {
 }
 
 impl Entry {
+    /// The name of the test.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// As an element of a list that is indented so far.
-    pub(super) fn yaml(&self, indent: &str) -> String {
+    pub fn yaml(&self, indent: &str) -> String {
         let mut lines = vec![format!("- name: {}", scalar(&self.name))];
+        match &self.event {
+            EventAs::File(file) => lines.push(format!("  event: {}", scalar(file))),
+            EventAs::Inline(event) => {
+                lines.push("  event:".to_owned());
+                lines.extend(block(event, 4));
+            }
+        }
         let mut add = |key: &str, value: &str| lines.push(format!("  {key}: {value}"));
-        add("event", &scalar(&self.event));
         if let Some(source) = &self.source {
             add("source", &scalar(source));
         }
@@ -51,7 +75,7 @@ impl Entry {
 
     /// `text` with this test at its end; none if its `tests` are not at the end, or not written as a block. Whether it is
     /// what was meant is for whoever loads it.
-    pub(super) fn appended(&self, text: &str) -> Option<String> {
+    pub fn appended(&self, text: &str) -> Option<String> {
         let mut lines = text.lines().skip_while(|line| !line.starts_with("tests:"));
         let mut new = text.to_owned();
         if !new.is_empty() && !new.ends_with('\n') {
@@ -94,24 +118,6 @@ fn rest_is_comment(key: &str) -> bool {
     key.strip_prefix("tests:").is_some_and(|rest| rest.trim_start().starts_with('#'))
 }
 
-/// A text as YAML, plain where that reads as the same text.
-fn scalar(text: &str) -> String {
-    let plain =
-        |c: char| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.' | '/' | '(' | ')');
-    let begins = text.starts_with(|c: char| c.is_alphabetic());
-    let word = matches!(&*text.to_ascii_lowercase(), "true" | "false" | "null");
-    if begins && !word && text.chars().all(plain) && !text.ends_with(' ') {
-        text.to_owned()
-    } else {
-        quoted(text)
-    }
-}
-
-/// In double quotes, as JSON and YAML share them; `${` is written so that it stands for itself.
-fn quoted(text: &str) -> String {
-    serde_json::Value::String(text.to_owned()).to_string().replace("${", "$${")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,14 +125,14 @@ mod tests {
     fn entry() -> Entry {
         Entry {
             name: "it's ${odd}: \"#1\"".to_owned(),
-            event: "fixtures/it.json".to_owned(),
+            event: EventAs::File("fixtures/it.json".to_owned()),
+            source: None,
             query: Some("a=1&b=%20".to_owned()),
             headers: vec![("user-agent".to_owned(), "curl/8".to_owned())],
             expect: vec![
                 ("to", Expected::Names(vec!["crm".to_owned(), "1".to_owned()])),
                 ("rules", Expected::Names(vec!["long calls".to_owned(), "null".to_owned()])),
             ],
-            ..Entry::default()
         }
     }
 
