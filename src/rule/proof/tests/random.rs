@@ -138,6 +138,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
             flow: if kind < 2 { Flow::Stop } else { Flow::Continue },
             enabled,
             line: None,
+            end_line: None,
         };
         rules.into_iter().enumerate().map(rule).collect()
     })
