@@ -47,7 +47,7 @@ export function Event({ id }) {
     return html`<div class="screen"><header class="screen-head"><${Back} /><h1>Event</h1></header>
       <div class="screen-body">${event.error ? html`<${Missing} error=${event.error} retry=${event.reload} />` : html`<${Loading} lines=${8} label="Loading the event" />`}</div></div>`;
   }
-  return html`<${Loaded} event=${event.data} masked=${masked} onShow=${() => setShown(id)} reload=${event.reload} />`;
+  return html`<${Loaded} event=${event.data} loading=${event.loading} masked=${masked} onShow=${() => setShown(id)} reload=${event.reload} />`;
 }
 
 function Missing({ error, retry }) {
@@ -61,10 +61,10 @@ function Back() {
   return html`<${Button} variant="ghost" icon="left" label="Back (Esc)" onClick=${() => goBack("/")} />`;
 }
 
-function Loaded({ event, masked, onShow, reload }) {
+function Loaded({ event, loading, masked, onShow, reload }) {
   const { id } = event;
   const body = useResource((signal) => get(at`/api/v1/events/${id}/body`, { masked: masked && "true" }, { signal, as: "bytes" }), [id, masked]);
-  const actions = useActions({ event, body, masked, show: onShow });
+  const actions = useActions({ event, loading, body, masked, show: onShow });
   useNeighbours(id);
 
   return html`<div class="screen event">
@@ -96,7 +96,7 @@ function Loaded({ event, masked, onShow, reload }) {
 }
 
 /** The things that one can do with an event, from buttons, from keys, and from `?do=` of a link. */
-function useActions({ event, body, masked, show }) {
+function useActions({ event, loading, body, masked, show }) {
   const [dialog, setDialog] = useState();
   const [next, setNext] = useState();
   const end = () => setDialog(undefined);
@@ -129,12 +129,12 @@ function useActions({ event, body, masked, show }) {
     show();
     end();
   };
-  // Once the body is there as it is, what waited for it goes on.
+  // Once the event and its body are there as they are, what waited for them goes on.
   useEffect(() => {
-    if (!next || masked || !body.data || body.loading) return;
+    if (!next || masked || !body.data || body.loading || loading) return;
     setNext(undefined);
     start(next);
-  }, [next, masked, body.data, body.loading]);
+  }, [next, masked, body.data, body.loading, loading]);
   const wanted = query.value.get("do");
   useEffect(() => {
     if (!ACTIONS.includes(wanted) || !body.data) return;
