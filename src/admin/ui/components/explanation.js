@@ -78,7 +78,7 @@ function Rule({ rule, few, lineHref }) {
         ${rule.stop && html`<${Badge} title="If it matches, later rules are not looked at">stop<//>`}
         <span class="spacer"></span>
         <span class="why-to">${rule.ignore ? "→ nowhere" : rule.to.length > 0 ? `→ ${rule.to.join(", ")}` : ""}</span>
-        <${Line} line=${rule.line} href=${lineHref} />
+        <${Line} line=${rule.line} />
       </summary>
       <div class="why-body">${body}</div>
     </details>
