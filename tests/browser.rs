@@ -1,7 +1,11 @@
-//! The page, from outside: what it vendors is what it says it vendors. `tests/browser/` has what needs Node and a browser.
+//! The page, from outside: in a real browser against the real binary, by the tests of `tests/browser/`; and what it vendors is what
+//! it says it vendors.
+
+#![expect(clippy::print_stdout, reason = "a test says what it skips")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,6 +16,46 @@ fn root() -> &'static Path {
 
 fn vendor() -> PathBuf {
     root().join("src/admin/ui/vendor")
+}
+
+/// What the browser tests lack on this machine, if anything; `.ci/run` installs all of it.
+fn lacking() -> Option<String> {
+    let Ok(asked) = Command::new("node").arg(root().join("tests/browser/ready.mjs")).output()
+    else {
+        return Some("there is no Node".to_owned());
+    };
+    let said = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+    (!asked.status.success()).then_some(said)
+}
+
+#[test]
+fn the_page_does_what_it_should_in_a_browser() {
+    #[expect(clippy::disallowed_methods, reason = "whether to insist is the runner's choice")]
+    let required = std::env::var("HOOKSWITCH_REQUIRE_ALL").is_ok();
+    if let Some(what) = lacking() {
+        assert!(!required, "the browser tests cannot run: {what}");
+        println!("skipped, because {what}");
+        return;
+    }
+    let mut files: Vec<_> = fs::read_dir(root().join("tests/browser"))
+        .expect("the folder can be read")
+        .map(|entry| entry.expect("and its entries").path())
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 5, "only {} files found: this looks in the wrong place", files.len());
+    let run = Command::new("node")
+        .args(["--test", "--test-concurrency=2", "--test-reporter=spec"])
+        .args(&files)
+        .env("HOOKSWITCH_BINARY", env!("CARGO_BIN_EXE_hookswitch"))
+        .output()
+        .expect("node runs");
+    assert!(
+        run.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr)
+    );
 }
 
 /// `tests/browser/vendor.mjs` wrote the list and can ask npm; this needs no network.

@@ -1,0 +1,106 @@
+// The screen Targets: how each does, pausing, and what to do with what was given up.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { eventually } from "./harness/instance.mjs";
+import { stage } from "./harness/stage.mjs";
+import { analyzed, plain, rules } from "./harness/traffic.mjs";
+
+const on = stage((receiver) => {
+  receiver.answers("/refuser", 400, "no such call");
+  return { rules: rules(receiver) };
+});
+
+/** Ended calls, each refused by its target, so that there are as many dead letters more. */
+async function refused(...calls) {
+  for (const call of calls) {
+    const id = await on.instance.send(plain("call_ended", { call_id: call }));
+    await on.instance.event(id, ({ deliveries }) => deliveries[0]?.state === "dead");
+  }
+}
+const deadLetters = async () => (await on.instance.api("dead-letters")).dead_letters.map(({ call }) => call).sort();
+const card = (page, name) => page.getByRole("article", { name });
+
+test("a target is paused, keeps what is for it, and goes on when it is resumed", async (t) => {
+  const page = await on.open(t, "/targets");
+  const warehouse = card(page, "warehouse");
+  await warehouse.getByRole("button", { name: "Pause warehouse" }).click();
+  await warehouse.getByText("paused", { exact: true }).waitFor();
+
+  const id = await on.instance.send(analyzed({ call_id: "call_paused", call_analysis: { user_sentiment: "Negative" } }));
+  const waiting = warehouse.getByRole("link", { name: "1", exact: true });
+  await waiting.waitFor();
+  assert.match(await waiting.getAttribute("href"), /target=warehouse/);
+
+  await warehouse.getByRole("button", { name: "Resume warehouse" }).click();
+  await on.instance.event(id, ({ deliveries }) => deliveries.every(({ state }) => state === "delivered"));
+  await waiting.waitFor({ state: "detached" });
+});
+
+test("one dead letter is retried, one is dropped once that is confirmed, and the rest stay", async (t) => {
+  await refused("call_d1", "call_d2", "call_d3");
+  const page = await on.open(t, "/targets?target=refuser");
+  const row = (call) => page.getByRole("row").filter({ hasText: call });
+  await row("call_d1").waitFor();
+
+  on.receiver.answers("/refuser", 200, "ok");
+  await row("call_d1").getByRole("button", { name: /^Retry/ }).click();
+  await row("call_d1").waitFor({ state: "detached" });
+  on.receiver.answers("/refuser", 400, "no such call");
+
+  await row("call_d2").getByRole("button", { name: /^Drop/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Drop for good?" });
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.deepEqual(await deadLetters(), ["call_d2", "call_d3"], "nothing is dropped before it is confirmed");
+  await row("call_d2").getByRole("button", { name: /^Drop/ }).click();
+  await dialog.getByRole("button", { name: "Drop", exact: true }).click();
+  await row("call_d2").waitFor({ state: "detached" });
+  assert.deepEqual(await deadLetters(), ["call_d3"]);
+});
+
+test("some are chosen, all are taken", async (t) => {
+  await refused("call_e1", "call_e2", "call_e3");
+  const before = await deadLetters();
+  const page = await on.open(t, "/targets");
+  for (const call of ["call_e1", "call_e2"]) await page.getByRole("row").filter({ hasText: call }).getByRole("checkbox").check();
+  await page.getByRole("button", { name: "Drop 2…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Drop", exact: true }).click();
+  const left = before.filter((call) => !["call_e1", "call_e2"].includes(call));
+  await eventually("two are dropped", async () => (await deadLetters()).length === left.length);
+  assert.deepEqual(await deadLetters(), left);
+
+  on.receiver.answers("/refuser", 200, "ok");
+  await page.getByRole("button", { name: "Retry all…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
+  await page.getByRole("heading", { name: "No dead letters" }).waitFor();
+  assert.deepEqual(await deadLetters(), []);
+  on.receiver.answers("/refuser", 400, "no such call");
+});
+
+test("dead letters are worked through on the keyboard alone", async (t) => {
+  await refused("call_k1", "call_k2");
+  const page = await on.open(t, "/targets");
+  await page.getByRole("row").filter({ hasText: "call_k1" }).waitFor();
+  await page.keyboard.press("j");
+  await page.locator("tr.is-current").filter({ hasText: "call_k2" }).waitFor();
+  await page.keyboard.press("j");
+  await page.locator("tr.is-current").filter({ hasText: "call_k1" }).waitFor();
+  await page.keyboard.press("x");
+  await page.getByRole("button", { name: "Retry 1" }).waitFor();
+  await page.keyboard.press("k");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/events\//);
+});
+
+test("charts say in words what they show", async (t) => {
+  const page = await on.open(t, "/targets");
+  const chart = card(page, "crm").getByRole("img", { name: /^Latency, 60 minutes\. .*p50: most .* ms/ });
+  await on.instance.send(analyzed({ call_id: "call_chart" }));
+  await eventually("the chart has a minute with an attempt", async () => {
+    await page.reload();
+    return chart.waitFor({ timeout: 1_500 }).then(() => true, () => false);
+  });
+  await card(page, "crm").getByRole("img", { name: /accepted: most \d+/ }).waitFor();
+});
