@@ -10,7 +10,7 @@ defaults:
   retry: { initial: 30s, max: 30m, give_up_after: 24h }
 targets:
   crm: { kind: http, url: "${receiver.url}/crm" }
-  warehouse: { kind: http, url: "${receiver.url}/warehouse" }
+  warehouse: { kind: http, url: "\${WAREHOUSE_URL:-${receiver.url}/warehouse}" }
   refuser: { kind: http, url: "${receiver.url}/refuser" }
 rules:
   - name: nobody needs every turn
