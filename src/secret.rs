@@ -27,6 +27,26 @@ impl Secret {
     }
 }
 
+/// What the name of something that is a credential ends with, its letters in lower case and nothing between them.
+const NAMES: [&str; 9] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "apikey",
+    "authorization",
+    "credential",
+    "privatekey",
+    "signature",
+];
+
+/// Whether a name says that it stands for a secret: `access_token`, `X-Api-Key`.
+pub fn names_a_secret(name: &str) -> bool {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    NAMES.iter().any(|ending| plain.ends_with(ending))
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -36,6 +56,16 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_say_what_they_stand_for() {
+        for name in ["access_token", "X-Api-Key", "Authorization", "apiKey", "db.password"] {
+            assert!(names_a_secret(name), "{name}");
+        }
+        for name in ["tokens_used", "key", "x-region", "", "secretary"] {
+            assert!(!names_a_secret(name), "{name}");
+        }
+    }
 
     #[test]
     fn debug_shows_nothing() {

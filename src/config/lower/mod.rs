@@ -4,6 +4,7 @@
 //! Nothing here stops at a problem: each part is lowered as far as it goes, and only a file without any error becomes a
 //! snapshot.
 
+mod clear_text;
 mod conditions;
 mod rules;
 mod settings;

@@ -1,10 +1,7 @@
 //! What is legal but unwise.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
-
-use url::{Host, Url};
 
 use crate::config::document::Node;
 use crate::config::findings::Findings;
@@ -14,6 +11,8 @@ use crate::config::{Code, Dedupe, Settings, Source, read, units};
 use crate::name::TargetName;
 use crate::rule::{Effect, Flow, Rule};
 use crate::signature::Check;
+
+use super::clear_text;
 
 /// A tolerance above this makes captured requests useful for long.
 const TOLERANCE_GOOD: Duration = Duration::from_mins(15);
@@ -86,49 +85,7 @@ fn warn_targets(parts: &Parts<'_, '_>, fallback: &[TargetName], findings: &mut F
             let text = format!("no rule sends anything to `{}`", node.key());
             findings.warn(Code::UnusedTarget, node, text, None);
         }
-        if let Some(url) = node.get("url") {
-            warn_plain_http(url, findings);
-        }
-    }
-}
-
-/// Payloads, and whatever the headers hold, can be read by everybody on the way.
-fn warn_plain_http(node: Node<'_>, findings: &mut Findings) {
-    let Some(text) = read::node_text(node) else { return };
-    // The address may be a template, which is none of the host's business.
-    let Ok(url) = Url::parse(text.split(['?', '#']).next().unwrap_or_default()) else { return };
-    if url.scheme() == "http" && url.host().is_some_and(|host| is_public(&host)) {
-        let text = "events and headers go to this host unencrypted";
-        findings.warn(Code::PlainHttp, node, text, "use https://".to_owned());
-    }
-}
-
-/// Whether a host is probably beyond the operator's own network.
-fn is_public(host: &Host<&str>) -> bool {
-    const LOCAL: [&str; 9] = [
-        ".local",
-        ".internal",
-        ".localhost",
-        ".svc",
-        ".lan",
-        ".home.arpa",
-        ".test",
-        ".cluster.local",
-        ".intranet",
-    ];
-    let address = match host {
-        Host::Domain(name) => {
-            let name = name.trim_end_matches('.');
-            return name.contains('.') && !LOCAL.iter().any(|ending| name.ends_with(ending));
-        }
-        Host::Ipv4(address) => IpAddr::V4(*address),
-        Host::Ipv6(address) => IpAddr::V6(*address).to_canonical(),
-    };
-    match address {
-        IpAddr::V4(v4) => {
-            !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified())
-        }
-        IpAddr::V6(v6) => !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()),
+        clear_text::warn(node, findings);
     }
 }
 

@@ -5,18 +5,8 @@
 
 use serde_json::Value;
 
-/// What the name of a member that is a credential ends with, its letters in lower case and nothing between them.
-const SECRET: [&str; 9] = [
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "apikey",
-    "authorization",
-    "credential",
-    "privatekey",
-    "signature",
-];
+use crate::secret::names_a_secret;
+
 /// Most places that are named.
 const NAMED_MAX: usize = 50;
 
@@ -33,7 +23,7 @@ fn walk(value: &mut Value, place: &str, places: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             members.retain(|key, member| {
-                let stays = member.is_object() || member.is_array() || !is_secret(key);
+                let stays = member.is_object() || member.is_array() || !names_a_secret(key);
                 if !stays {
                     note(places, member_of(place, key));
                 }
@@ -62,12 +52,6 @@ fn note(places: &mut Vec<String>, place: String) {
     if places.len() < NAMED_MAX {
         places.push(place);
     }
-}
-
-fn is_secret(key: &str) -> bool {
-    let letters = key.chars().filter(char::is_ascii_alphanumeric);
-    let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
-    SECRET.iter().any(|ending| plain.ends_with(ending))
 }
 
 /// The address without its query, name and password; none if `text` is no address, or has nothing of these.
