@@ -9,6 +9,15 @@ use std::fmt;
 
 use super::Level;
 
+/// When a problem with a code can first be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// When the file is read.
+    Reading,
+    /// When its tests have run.
+    Trials,
+}
+
 /// Makes the codes from one table: number, level, title, and what it means.
 macro_rules! codes {
     ($($name:ident = $number:literal, $level:ident, $title:literal, $about:literal;)*) => {
@@ -152,7 +161,7 @@ codes! {
     PlainHttp = 304, Warning, "events in the clear",
         "Events go over plain http to a host that is probably on the internet.";
     SecretInTheClear = 305, Warning, "a secret in the clear",
-        "A header or an address that holds a secret goes over plain http to a host that is probably on the internet.";
+        "A header or an address that holds a secret, or a signature, goes over plain http to a host that is probably on the internet.";
     Unsigned = 306, Warning, "unsigned events from anywhere",
         "`verify: none` on an address that other machines can reach: whoever reaches it can make up events.";
     LongTolerance = 307, Warning, "signatures that are good for long",
@@ -205,6 +214,14 @@ impl Code {
     /// Whether a comment in the file can silence it. What is wrong cannot be allowed, and an `allow` cannot excuse another.
     pub fn can_be_allowed(self) -> bool {
         self.level() != Level::Error && (self as u16) < Self::BadAllow as u16
+    }
+
+    /// When it can first be seen.
+    pub(super) fn stage(self) -> Stage {
+        match self {
+            Self::TestFails | Self::TestsNotRun => Stage::Trials,
+            _ => Stage::Reading,
+        }
     }
 }
 

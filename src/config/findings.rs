@@ -1,5 +1,7 @@
 //! Where every stage puts what it finds, so that all of it is reported and in the order of the file.
 
+use super::allow::Allows;
+use super::code::Stage;
 use super::document::{Node, Span};
 use super::mask;
 use super::{Code, Inputs, Level, Problem, Problems};
@@ -14,6 +16,11 @@ pub(super) struct Findings {
     dropped: usize,
     /// Whether notes are looked for, too.
     notes: bool,
+    /// Apart from the others, so that they take no room of theirs.
+    noted: Vec<Problem>,
+    noted_dropped: usize,
+    /// What comments of the file allow.
+    allows: Allows,
     /// Whether the text is needed though nothing was found.
     keep_text: bool,
     clear: Vec<Span>,
@@ -63,6 +70,17 @@ impl Findings {
         self.add((code, Level::Warning), (Some(node.mark()), node.path()), text, hint);
     }
 
+    /// What is written at a place that has no node is legal but unwise.
+    pub(super) fn warn_at(
+        &mut self,
+        code: Code,
+        span: Span,
+        text: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        self.add((code, Level::Warning), (Some(span), String::new()), text, hint);
+    }
+
     /// Something worth knowing about `node`. Nobody sees it but who [wants notes](Self::wants_notes).
     pub(super) fn note(
         &mut self,
@@ -71,9 +89,16 @@ impl Findings {
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        if self.notes {
-            self.add((code, Level::Note), (Some(node.mark()), node.path()), text, hint);
+        if !self.notes {
+            return;
         }
+        if self.noted.len() >= KEPT_MAX {
+            self.noted_dropped += 1;
+            return;
+        }
+        let (path, span) = (node.path(), Some(node.mark()));
+        let (text, hint) = (text.into(), hint.into());
+        self.noted.push(Problem { code, level: Level::Note, path, span, text, hint });
     }
 
     /// Whether notes are looked for: what it takes to find them is not worth it otherwise.
@@ -112,6 +137,11 @@ impl Findings {
         self.list.len() >= KEPT_MAX
     }
 
+    /// What comments of the file allow is known.
+    pub(super) fn allow(&mut self, allows: Allows) {
+        self.allows = allows;
+    }
+
     /// The bytes of `span` hold no secret and may be shown.
     pub(super) fn clear(&mut self, span: Span) {
         self.clear.push(span);
@@ -127,16 +157,24 @@ impl Findings {
         self.dropped > 0 || self.list.iter().any(|problem| problem.level == Level::Error)
     }
 
-    /// Everything, in the order of the file, with the text masked wherever it was not cleared.
+    /// Everything but what is allowed, in the order of the file, with the text masked wherever it was not cleared.
     pub(super) fn finish(mut self, file: &str, text: &str, inputs: Inputs) -> Problems {
+        self.list.append(&mut self.noted);
         self.list.sort_by_key(|problem| problem.span);
-        if self.dropped > 0 {
-            let text = format!("and {} more problems", self.dropped);
-            self.list.push(Problem::unplaced(Code::MoreProblems, text));
+        for (count, level, what) in
+            [(self.dropped, Level::Error, "problems"), (self.noted_dropped, Level::Note, "notes")]
+        {
+            if count > 0 {
+                let text = format!("and {count} more {what}");
+                self.list.push(Problem { level, ..Problem::unplaced(Code::MoreProblems, text) });
+            }
         }
-        let shown = self.keep_text || !self.list.is_empty();
+        let later = self.keep_text || !self.allows.is_empty();
+        self.allows.silence(Stage::Reading, text, &mut self.list);
+        let shown = later || !self.list.is_empty();
         let text = if shown { mask::masked(text, &mut self.clear) } else { String::new() };
-        Problems { file: file.to_owned(), text, list: self.list, inputs }
+        let (file, text, allows) = (file.to_owned(), text.into(), Box::new(self.allows));
+        Problems { file, text, list: self.list, allows, inputs }
     }
 }
 

@@ -6,6 +6,7 @@
 //! stops at one.
 
 mod agree;
+mod allow;
 mod code;
 mod document;
 mod env;
@@ -50,11 +51,12 @@ use foreign::Lending;
 use inputs::Files;
 use lower::Lowered;
 
+pub use allow::Allows;
 pub use code::Code;
 pub use env::{Environment, MapEnvironment, ProcessEnvironment};
 pub use foreign::Shown;
 pub use inputs::{EVENT_MAX, Inputs};
-pub use problem::{Level, Problem, Problems, Style};
+pub use problem::{Level, Problem, Problems, Region, Style};
 pub use published::Published;
 pub use redact::without_secrets;
 pub use schema::schema;
@@ -319,6 +321,8 @@ fn lowered(
         }
         return None;
     };
+    let allows = Allows::read(text, &tree, findings);
+    findings.allow(allows);
     if !findings.has_errors()
         && let Some(span) = agree::difference(text, &tree)
     {

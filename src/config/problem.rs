@@ -4,6 +4,8 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level as Severity, Origin, Renderer, Snippet};
 
+use super::allow::Allows;
+use super::code::Stage;
 use super::{Code, Inputs};
 
 /// Most problems that are shown with their lines; the others get one line each.
@@ -56,11 +58,22 @@ pub struct Problems {
     /// The file's name as the user gave it.
     pub file: String,
     /// The text, for showing lines of it: every character that could belong to a secret is masked.
-    pub text: String,
+    pub text: Box<str>,
     /// The problems, in file order.
     pub list: Vec<Problem>,
+    /// What comments of the file allow; applied to what is in the list already.
+    pub allows: Box<Allows>,
     /// What was read before it was refused, so that a reload can tell whether anything changed since.
     pub inputs: Inputs,
+}
+
+/// Where a problem stands: lines and columns from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Where it begins.
+    pub from: (usize, usize),
+    /// Behind its last character.
+    pub to: (usize, usize),
 }
 
 /// How problems are shown.
@@ -111,10 +124,30 @@ impl Problems {
 
     /// Line and column (from 1, in characters) of a problem.
     pub fn place(&self, problem: &Problem) -> Option<(usize, usize)> {
-        let before = self.text.get(..problem.span?.0)?;
+        self.line_and_column(problem.span?.0)
+    }
+
+    /// Where a problem begins and ends.
+    pub fn region(&self, problem: &Problem) -> Option<Region> {
+        let (from, to) = problem.span?;
+        Some(Region { from: self.line_and_column(from)?, to: self.line_and_column(to)? })
+    }
+
+    fn line_and_column(&self, at: usize) -> Option<(usize, usize)> {
+        let before = self.text.get(..at)?;
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
         Some((line, column))
+    }
+
+    /// Adds what tests found, but what comments of the file allow. Without any problem there is no use for the text.
+    pub(crate) fn add_tested(&mut self, tested: Vec<Problem>) {
+        self.list.extend(tested);
+        self.list.sort_by_key(|problem| (problem.span.is_none(), problem.span));
+        self.allows.silence(Stage::Trials, &self.text, &mut self.list);
+        if self.list.is_empty() {
+            self.text = Box::default();
+        }
     }
 
     /// One line: `rules.yaml:3:5: error[HS101]: …`.

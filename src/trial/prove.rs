@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::{
-    self, Code, Environment, Level, Overrides, Place, Problem, Problems, Snapshot,
+    self, Code, Environment, Level, Overrides, Place, Problem, Problems, Snapshot, Trial,
 };
 
 use super::{Difference, run};
@@ -35,24 +35,33 @@ pub fn prove(snapshot: Snapshot) -> Result<Snapshot, Problems> {
 
 pub(super) fn prove_until(mut snapshot: Snapshot, until: Instant) -> Result<Snapshot, Problems> {
     let trials = std::mem::take(&mut snapshot.trials);
-    if trials.is_empty() {
-        return Ok(snapshot);
+    let tested = tested(&snapshot, &trials, until);
+    let refused = snapshot.settings.require_tests && !tested.is_empty();
+    snapshot.warnings.add_tested(tested);
+    if refused {
+        return Err(Problems { inputs: snapshot.inputs, ..snapshot.warnings });
     }
-    let verdicts = run(&snapshot, &trials, Some(until)).verdicts;
-    let required = snapshot.settings.require_tests;
-    let level = if required { Level::Error } else { Level::Warning };
+    Ok(snapshot)
+}
+
+/// What is wrong with the tests.
+fn tested(snapshot: &Snapshot, trials: &[Trial], until: Instant) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if trials.is_empty() {
+        return problems;
+    }
+    let verdicts = run(snapshot, trials, Some(until)).verdicts;
+    let level = if snapshot.settings.require_tests { Level::Error } else { Level::Warning };
     let failing = || trials.iter().zip(&verdicts).filter(|(_, verdict)| !verdict.is_empty());
-    let problems = &mut snapshot.warnings;
-    let before = problems.list.len();
     for (trial, differences) in failing().take(TOLD_MAX) {
         let text = format!("the test {:?} fails: {}", trial.name.as_str(), brief(differences));
         let hint = "`hookswitch test` shows why";
-        problems.list.push(placed(&trial.place, (Code::TestFails, level), text, hint));
+        problems.push(placed(&trial.place, (Code::TestFails, level), text, hint));
     }
     if let Some((trial, _)) = failing().nth(TOLD_MAX) {
         let text = format!("and {} more tests fail", failing().count() - TOLD_MAX);
         let hint = "`hookswitch test` shows all";
-        problems.list.push(placed(&trial.place, (Code::TestFails, level), text, hint));
+        problems.push(placed(&trial.place, (Code::TestFails, level), text, hint));
     }
     if let Some(first) = trials.get(verdicts.len()) {
         let left = trials.len() - verdicts.len();
@@ -62,22 +71,7 @@ pub(super) fn prove_until(mut snapshot: Snapshot, until: Instant) -> Result<Snap
             TIME_MAX.as_secs()
         );
         let hint = "fewer tests, or smaller events; `hookswitch test` runs them all";
-        problems.list.push(placed(&first.place, (Code::TestsNotRun, level), text, hint));
-    }
-    if required && problems.list.len() > before {
-        let problems = std::mem::take(problems);
-        return Err(Problems { inputs: snapshot.inputs, ..sorted(problems) });
-    }
-    let problems = std::mem::take(&mut snapshot.warnings);
-    snapshot.warnings = sorted(problems);
-    Ok(snapshot)
-}
-
-/// In the order of the file. Without any there is no use for its text.
-fn sorted(mut problems: Problems) -> Problems {
-    problems.list.sort_by_key(|problem| problem.span);
-    if problems.list.is_empty() {
-        problems.text = String::new();
+        problems.push(placed(&first.place, (Code::TestsNotRun, level), text, hint));
     }
     problems
 }

@@ -1,5 +1,6 @@
 //! Loading as a whole.
 
+mod allowing;
 mod documents;
 mod example;
 mod fixtures;

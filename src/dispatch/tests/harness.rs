@@ -348,12 +348,7 @@ fn snapshot(number: u64, specs: &[Spec], body_memory: usize) -> Snapshot {
         sources: Vec::new(),
         targets: specs.iter().map(target).collect(),
         rules: RuleSet::new(Vec::new(), Vec::new(), Vec::new()),
-        warnings: Problems {
-            file: String::new(),
-            text: String::new(),
-            list: Vec::new(),
-            inputs: Inputs::default(),
-        },
+        warnings: Problems::default(),
         inputs: Inputs::default(),
     }
 }
