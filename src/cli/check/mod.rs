@@ -1,13 +1,17 @@
 //! `check`: every problem of a configuration with its place.
 
+mod github;
+mod sarif;
+
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use super::against::AgainstArgs;
 use super::exit::{Exit, Failure};
 use super::files;
-use super::output::{Form, Ink, Out, OutputArgs, count};
+use super::output::{self, Ink, Out, count};
 use crate::config::{
     self, Level, Overrides, Problem, Problems, ProcessEnvironment, Snapshot, Style,
 };
@@ -16,7 +20,7 @@ use crate::trial;
 /// Check a configuration: every problem with its place, and what is unwise
 ///
 /// Runs the tests of the file, too. Exits 1 if there is an error, and with --strict also if there is a warning. Values from outside (`${VAR}`) are put in
-/// as `run` would, so set them as they will be. With --against it also asks a running instance where the events that it stored would go under this file, and shows what differs from the rules that run; nothing is sent.
+/// as `run` would, so set them as they will be. With --against it also asks a running instance where the events that it stored would go under this file, and shows what differs from the rules that run; nothing is sent. docs/lint.md explains each code, and how to allow a warning at one place.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     /// The file; `-` is standard input. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
@@ -25,10 +29,35 @@ pub(super) struct Check {
     /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
+    /// Show notes, too: what is worth knowing, and no reason to change anything
+    #[arg(long, short = 'v')]
+    verbose: bool,
     #[command(flatten)]
     against: AgainstArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    /// Text for people, JSON for programs, annotations for GitHub Actions, or SARIF for code scanning
+    #[arg(
+        long = "output",
+        short = 'o',
+        visible_alias = "format",
+        value_name = "FORM",
+        value_enum,
+        default_value_t
+    )]
+    form: Form,
+}
+
+/// `--output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Form {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For GitHub Actions.
+    Github,
+    /// For code scanning.
+    Sarif,
 }
 
 /// What `--output json` prints.
@@ -38,6 +67,8 @@ struct Report<'r> {
     ok: bool,
     errors: usize,
     warnings: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<usize>,
     problems: Vec<Finding<'r>>,
 }
 
@@ -54,57 +85,85 @@ struct Finding<'r> {
 
 impl Check {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let against = self.against()?;
         let path = files::configuration(self.file.as_deref(), Exit::Usage)?;
-        let loaded = load(&path)?.and_then(trial::prove);
+        let overrides = Overrides { notes: self.verbose, ..Overrides::default() };
+        let loaded = load_with(&path, &overrides)?.and_then(trial::prove);
         let (snapshot, problems) = match &loaded {
             Ok(snapshot) => (Some(snapshot), &snapshot.warnings),
             Err(problems) => (None, problems),
         };
         let mut out = Out::stdout();
-        let errors = problems.list.iter().filter(|p| p.level == Level::Error).count();
-        let warnings = problems.list.len() - errors;
+        let number = |level| problems.list.iter().filter(|p| p.level == level).count();
+        let (errors, warnings) = (number(Level::Error), number(Level::Warning));
         let ok = errors == 0 && snapshot.is_some() && !(self.strict && warnings > 0);
+        let line = summary(&path, snapshot, errors, warnings);
         // For programs what follows tells all that there is, since nothing is wrong here.
-        let compared = snapshot.filter(|_| ok && self.against.is_wanted());
-        match self.output.form {
+        let compared = snapshot.zip(against).filter(|_| ok);
+        match self.form {
             Form::Json if compared.is_some() => {}
             Form::Json => out.json(&Report {
                 file: &path.to_string_lossy(),
                 ok,
                 errors,
                 warnings,
+                notes: self.verbose.then(|| number(Level::Note)),
                 problems: problems.list.iter().map(|p| finding(problems, p)).collect(),
             })?,
+            Form::Sarif => out.json(&sarif::log(&path, problems))?,
+            Form::Github => {
+                for problem in &problems.list {
+                    out.line(&github::command(&path, problems, problem))?;
+                }
+                // A line that begins with two colons would be one more command.
+                out.line(&format!("checked {line}"))?;
+            }
             Form::Text => {
                 if !problems.list.is_empty() {
                     let style = if out.coloured() { Style::Coloured } else { Style::Plain };
                     out.line(problems.show(style).trim_end())?;
                     out.line("")?;
                 }
-                let line = summary(&path, snapshot, errors, warnings);
                 let ink = if ok { Ink::Good } else { Ink::Bad };
                 let line = out.paint(ink, &line);
                 out.line(&line)?;
             }
         }
         match compared {
-            Some(snapshot) => self.against.compare(&path, snapshot, self.output.form),
+            Some((snapshot, form)) => self.against.compare(&path, snapshot, form),
             None => Ok(if ok { Exit::Ok } else { Exit::Findings }),
         }
+    }
+
+    /// How a comparison is printed, if one is wanted. It is neither an annotation of a line nor a result of an analysis.
+    fn against(&self) -> Result<Option<output::Form>, Failure> {
+        let form = match self.form {
+            _ if !self.against.is_wanted() => return Ok(None),
+            Form::Text => output::Form::Text,
+            Form::Json => output::Form::Json,
+            Form::Github | Form::Sarif => {
+                let text = "with --against, --output is text or json";
+                return Err(Failure::new(Exit::Usage, text));
+            }
+        };
+        Ok(Some(form))
     }
 }
 
 /// Loads the file, or what comes in on standard input as if it stood in the working directory.
 pub(super) fn load(path: &Path) -> Result<Result<Snapshot, Problems>, Failure> {
-    let overrides = Overrides::default();
+    load_with(path, &Overrides::default())
+}
+
+fn load_with(path: &Path, overrides: &Overrides) -> Result<Result<Snapshot, Problems>, Failure> {
     if path.as_os_str() != files::STDIN {
-        return Ok(config::load(path, &ProcessEnvironment, &overrides));
+        return Ok(config::load(path, &ProcessEnvironment, overrides));
     }
     let body = files::event(path)?;
     let text = std::str::from_utf8(&body).map_err(|error| {
         Failure::because(Exit::Findings, "the configuration is not UTF-8", &error)
     })?;
-    Ok(config::load_text(text, Path::new("<stdin>"), &ProcessEnvironment, &overrides))
+    Ok(config::load_text(text, Path::new("<stdin>"), &ProcessEnvironment, overrides))
 }
 
 fn finding<'r>(problems: &'r Problems, problem: &'r Problem) -> Finding<'r> {
@@ -118,6 +177,14 @@ fn finding<'r>(problems: &'r Problems, problem: &'r Problem) -> Finding<'r> {
         text: &problem.text,
         hint: problem.hint.as_deref(),
     }
+}
+
+/// What a problem says where its path and its hint have no place of their own.
+fn message(problem: &Problem) -> String {
+    let Problem { path, text, hint, .. } = problem;
+    let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
+    let hint = hint.as_ref().map_or_else(String::new, |hint| format!("\nhelp: {hint}"));
+    format!("{path}{text}{hint}")
 }
 
 fn summary(path: &Path, snapshot: Option<&Snapshot>, errors: usize, warnings: usize) -> String {
