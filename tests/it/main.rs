@@ -13,6 +13,7 @@ mod admin;
 mod app;
 mod explain;
 mod ingress;
+mod lint;
 mod openapi;
 mod page;
 mod preview;
