@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::{Environment, Overrides, Published, Snapshot};
 use crate::dispatch::{self, Dispatch, Post};
 use crate::ingress::{self, Ingress, Readiness};
-use crate::reload::{self, Reload, Reloaded};
+use crate::reload::{self, Reload, Reloaded, log_problems};
 use crate::store::sqlite::{self, Sqlite};
 use crate::store::{Bounds, Store, StoreError};
 use crate::tasks::Tasks;
@@ -260,7 +260,7 @@ impl App {
 impl Opened {
     async fn new(options: &Options) -> Result<Self, AppError> {
         let mut snapshot = load(options.clone()).await?;
-        log_warnings(&snapshot);
+        log_problems(&snapshot.warnings);
         let metrics = Arc::new(Metrics::new());
         let store = match &options.store {
             Some(store) => Arc::clone(store),
@@ -315,13 +315,6 @@ fn outlive_file_size_limit() {
     let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
     if let Err(error) = signal(kind) {
         tracing::warn!(%error, "SIGXFSZ cannot be handled: a file size limit would end the process");
-    }
-}
-
-/// What is legal but unwise, one log line each.
-fn log_warnings(snapshot: &Snapshot) {
-    for problem in &snapshot.warnings.list {
-        tracing::warn!(place = problem.path, "{}", problem.text);
     }
 }
 

@@ -37,6 +37,7 @@ use watch::Watch;
 
 pub use history::{AskedBy, Came, HISTORY_MAX, Told};
 pub use quiet::{QUIET, UNREST};
+pub(crate) use swap::log_problems;
 
 /// How often the files are looked at although nothing was heard.
 pub const POLL: Duration = Duration::from_secs(5);

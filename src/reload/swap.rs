@@ -159,6 +159,7 @@ impl Swap {
         }
         self.waiting.store(Arc::new(waiting));
         info!(%revision, warnings = next.warnings.list.len(), "a configuration was published");
+        log_problems(&next.warnings);
         Ok(Reloaded::Published(revision))
     }
 
@@ -170,11 +171,16 @@ impl Swap {
             }
             ReloadError::Refused(problems) => {
                 error!(%running, problems = problems.list.len(), "the new configuration is refused; the running one stays");
-                for problem in problems.list.iter().take(LOGGED_MAX) {
-                    log_problem(problems, problem);
-                }
+                log_problems(problems);
             }
         }
+    }
+}
+
+/// The first problems of a file, a line each with its code and place.
+pub(crate) fn log_problems(problems: &Problems) {
+    for problem in problems.list.iter().take(LOGGED_MAX) {
+        log_problem(problems, problem);
     }
 }
 

@@ -905,6 +905,8 @@ async fn a_refused_reload_lists_every_problem() {
     let body: admin::wire::ErrorBody = serde_json::from_slice(&refused.body).unwrap();
     assert!(body.problems.len() >= 2, "{body:?}");
     assert!(body.problems.iter().all(|problem| problem.line.is_some()), "{body:?}");
+    let codes: Vec<_> = body.problems.iter().map(|problem| problem.code.as_str()).collect();
+    assert!(codes.contains(&"HS112") && codes.contains(&"HS104"), "{codes:?}");
     assert!(body.text.unwrap().contains("crn"));
     let status = world.ok("/api/v1/status").await;
     assert_eq!(status["configuration"]["revision"]["number"], 1);

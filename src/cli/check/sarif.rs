@@ -116,12 +116,10 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let schema =
             std::fs::read_to_string(root.join("tests/fixtures/sarif/sarif-schema-2.1.0.json"));
-        let mut schema: Value =
-            serde_json::from_str(&schema.expect("the schema")).expect("it is JSON");
-        // It has one expression that is none; we write no language.
-        let language = schema.pointer_mut("/definitions/run/properties/language");
-        let language = language.and_then(Value::as_object_mut).expect("it has a language");
-        assert!(language.remove("pattern").is_some());
+        // It has an expression, for languages, that is none; we write no language.
+        let odd = r#""^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$""#;
+        let schema = schema.expect("the schema").replace(odd, "\"\"");
+        let schema: Value = serde_json::from_str(&schema).expect("it is JSON");
         let options = jsonschema::options().should_validate_formats(true);
         let schema = options.build(&schema).expect("it is a schema");
         let mut found = 0;
