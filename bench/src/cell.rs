@@ -14,6 +14,7 @@ use crate::commit;
 use crate::load::Load;
 use crate::sink::Sink;
 use crate::system::{Programs, Running, System, write_rules};
+use crate::watch::Watching;
 
 /// Connections that send, as many as Retell might open for a busy account.
 const SENDERS: u32 = 64;
@@ -43,6 +44,8 @@ pub struct Cell {
     pub backlog: u64,
     /// Events a second; without it, as fast as they are answered.
     pub rate: Option<f64>,
+    /// Whether somebody has the page open.
+    pub watched: bool,
 }
 
 /// What came of it.
@@ -83,6 +86,7 @@ impl Cell {
             routing: Routing::Rules(10),
             backlog: 0,
             rate: None,
+            watched: false,
         }
     }
 
@@ -129,10 +133,17 @@ impl Cell {
             length,
             rate: self.rate,
         };
+        let watching = match running.admin.filter(|_| self.watched) {
+            Some(admin) => Some(Watching::begin(admin).await?),
+            None => None,
+        };
         let (cpu, written) = (running.cpu(), running.written());
         let answers = load.run(&books).await?;
         let targets = if self.system.forwards() { self.targets } else { 0 };
         let balance = books.settled(targets, DRAIN).await;
+        if let Some(watching) = watching {
+            watching.end()?;
+        }
         let each = |total: f64| total / (balance.accepted.max(1)) as f64;
         let [_, peak] = running.resident();
         let micros = |times: &Times, at: f64| times.value_at_quantile(at) as f64;

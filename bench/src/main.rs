@@ -21,6 +21,7 @@ mod series;
 mod sink;
 mod system;
 mod verdict;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +42,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 enum Command {
     /// Measure everything, and print what was promised and what was reached
     Series(Arguments),
+    /// Measure what watching the page costs deliveries
+    Watch {
+        /// The binary as it is shipped
+        #[arg(long)]
+        hookswitch: PathBuf,
+        /// How often each side is measured, one after the other
+        #[arg(long, default_value = "5")]
+        rounds: u32,
+    },
     /// Serve as the limit of receiving: read bodies, answer 204
     Bare,
     /// Run hookswitch over a store in memory
@@ -92,6 +102,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
         Command::Bare => bare::run().await?,
         Command::Memory { config } => memory::run(config).await?,
+        Command::Watch { hookswitch, rounds } => {
+            let hookswitch = hookswitch.canonicalize().context("the binary")?;
+            watch::run(&Programs { hookswitch, express: None }, rounds).await?;
+        }
         Command::Series(arguments) => return series(arguments).await,
     }
     Ok(ExitCode::SUCCESS)

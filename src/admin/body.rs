@@ -14,7 +14,7 @@ use super::failure::Failure;
 /// How long a whole body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest body of a command, in bytes.
-const COMMAND_MAX: usize = 256 << 10;
+pub(super) const COMMAND_MAX: usize = 256 << 10;
 
 /// Reads a body of at most `max` bytes.
 pub(super) async fn read(request: Request, max: usize) -> Result<Bytes, Failure> {

@@ -81,6 +81,7 @@ pub(super) fn event(record: &EventRecord, deliveries: Vec<wire::Delivery>) -> wi
         shadow: record.shadow.iter().map(ToString::to_string).collect(),
         revision: record.revision,
         duplicates: record.duplicates,
+        answered_ms: None,
         body_bytes: record.body_len,
         request: None,
         deliveries,

@@ -5,15 +5,20 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::clock::Timestamp;
-use crate::store::EventFilter;
+use crate::event::EventId;
+use crate::store::{DeliveryRecord, EventFilter, EventPage, EventRecord, TEXT_MAX};
 
 use super::failure::{Failure, json};
 use super::query::{Query, event_id};
-use super::{Admin, convert, mask, wire};
+use super::{Admin, Parts, convert, mask, wire};
 
 /// The filters of the listing.
-const FILTERS: [&str; 9] =
-    ["event", "agent", "call", "target", "state", "since", "until", "limit", "cursor"];
+const FILTERS: [&str; 12] = [
+    "event", "agent", "call", "target", "state", "rule", "text", "since", "until", "limit",
+    "cursor", "ids",
+];
+/// Most events that are asked for by their ids.
+const IDS_MAX: usize = 200;
 /// The states that can be asked for: of the event, then of a delivery.
 const STATES: [&str; 8] =
     ["routed", "unrouted", "ignored", "revised", "quarantined", "pending", "delivered", "dead"];
@@ -21,18 +26,53 @@ const STATES: [&str; 8] =
 /// `GET /api/v1/events`.
 pub(super) async fn list(State(parts): Admin, uri: Uri) -> Result<Response, Failure> {
     let query = Query::parse(&uri, &FILTERS)?;
-    let filter = filter(&query, &STATES, parts.clock.now())?;
-    let page = parts.store.events(filter, query.page()?).await?;
-    let events = page
-        .events
-        .iter()
-        .map(|(record, deliveries)| {
-            let deliveries =
-                deliveries.iter().map(|delivery| convert::delivery(delivery, &[])).collect();
-            convert::event(record, deliveries)
-        })
-        .collect();
-    Ok(json(StatusCode::OK, &wire::Events { events, next: page.next }))
+    let page = match query.text("ids") {
+        Some(_) if query.count() > 1 => {
+            return Err(Failure::bad("`ids` excludes every other parameter: ask for either"));
+        }
+        Some(ids) => {
+            let events = parts.store.listed(event_ids(&ids)?).await?;
+            EventPage { events, next: None, looked_to: None }
+        }
+        None => {
+            let filter = filter(&query, &STATES, parts.clock.now())?;
+            parts.store.events(filter, query.page()?).await?
+        }
+    };
+    let events = page.events.iter().map(|(record, deliveries)| listed(&parts, record, deliveries));
+    let answer = wire::Events {
+        events: events.collect(),
+        next: page.next,
+        looked_to: page.looked_to.map(Timestamp::rfc3339),
+    };
+    Ok(json(StatusCode::OK, &answer))
+}
+
+/// An event as it is listed.
+pub(super) fn listed(
+    parts: &Parts,
+    record: &EventRecord,
+    deliveries: &[DeliveryRecord],
+) -> wire::Event {
+    let deliveries = deliveries.iter().map(|delivery| convert::delivery(delivery, &[])).collect();
+    let mut event = convert::event(record, deliveries);
+    event.answered_ms = answered_ms(parts, record);
+    event
+}
+
+/// How long it took to be answered, to a hundredth of a millisecond.
+fn answered_ms(parts: &Parts, record: &EventRecord) -> Option<f64> {
+    let took = parts.metrics.answer_time(record.envelope.id)?;
+    Some((took.as_secs_f64() * 100_000.0).round() / 100.0)
+}
+
+/// Ids of events, with commas between them.
+fn event_ids(text: &str) -> Result<Vec<EventId>, Failure> {
+    let ids: Vec<&str> = text.split(',').take(IDS_MAX + 1).collect();
+    if ids.len() > IDS_MAX {
+        return Err(Failure::bad(format!("ids names at most {IDS_MAX} events")));
+    }
+    ids.into_iter().map(event_id).collect()
 }
 
 /// Which events are asked for; `states` are those that can be.
@@ -49,6 +89,8 @@ pub(super) fn filter(
         state: query.one_of("state", states)?,
         since: query.moment("since", now)?,
         until: query.moment("until", now)?,
+        rule: query.text("rule"),
+        text: query.at_most("text", TEXT_MAX)?,
     })
 }
 
@@ -64,6 +106,7 @@ pub(super) async fn one(
     let deliveries =
         tried.iter().map(|(delivery, history)| convert::delivery(delivery, history)).collect();
     let mut event = convert::event(&record, deliveries);
+    event.answered_ms = answered_ms(&parts, &record);
     event.request = Some(convert::request(&record));
     if masked {
         mask::event(&mut event);

@@ -11,6 +11,7 @@ mod body;
 mod convert;
 mod dead_letters;
 mod description;
+mod edit;
 mod events;
 mod explain;
 mod failure;

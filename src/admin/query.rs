@@ -48,6 +48,20 @@ impl Query {
             .map(|(_, value)| value.clone())
     }
 
+    /// How many parameters have a value.
+    pub(super) fn count(&self) -> usize {
+        self.0.iter().filter(|(_, value)| !value.is_empty()).count()
+    }
+
+    /// The value of a parameter, of at most so many bytes.
+    pub(super) fn at_most(&self, name: &str, most: usize) -> Result<Option<String>, Failure> {
+        let value = self.text(name);
+        if value.as_ref().is_some_and(|value| value.len() > most) {
+            return Err(Failure::bad(format!("{name} has at most {most} bytes")));
+        }
+        Ok(value)
+    }
+
     /// The value of a parameter, which must be one of `allowed`.
     pub(super) fn one_of(&self, name: &str, allowed: &[&str]) -> Result<Option<String>, Failure> {
         let value = self.text(name);

@@ -12,12 +12,12 @@ use crate::config::Snapshot;
 use crate::event::{Event, EventId};
 use crate::name::{RuleName, TargetName};
 use crate::rule::Disposition;
-use crate::store::{Body, NewDelivery, Replay, Tried};
+use crate::store::{Body, DeliveryRecord, EventRecord, NewDelivery, Replay, Tried};
 use crate::telemetry::DeliveryResult;
 
 use super::failure::{Failure, json};
 use super::query::event_id;
-use super::{Admin, Parts, body, convert, wire};
+use super::{Admin, Parts, body, convert, edit, wire};
 
 /// What a replay comes to: where to, and what was left out.
 struct Planned {
@@ -32,21 +32,33 @@ pub(super) async fn replay(
     request: Request,
 ) -> Result<Response, Failure> {
     let id = event_id(&id)?;
-    let wanted: wire::ReplayRequest = body::command(request).await?;
     let snapshot = parts.published.load();
+    // As JSON, an edited body is longer by what has to be escaped in it.
+    let most = body::COMMAND_MAX + 2 * edit::body_max(&snapshot);
+    let wanted: wire::ReplayRequest = body::command_of(request, most).await?;
+    if let Some(body) = wanted.body {
+        if wanted.original {
+            return Err(Failure::bad(
+                "`body` and `original` exclude each other: an edited body goes where the rules say",
+            ));
+        }
+        let answer = edit::send(&parts, &snapshot, id, (body, wanted.to.as_deref())).await?;
+        return Ok(json(StatusCode::OK, &answer));
+    }
     let stored = parts.store.body(id).await?;
     let planned = match (&wanted.to, wanted.original) {
         (Some(_), true) => {
             return Err(Failure::bad("`to` and `original` exclude each other: give one of them"));
         }
         (Some(to), false) => to_one(&snapshot, &stored, to)?,
-        (None, true) => as_stored(&snapshot, &stored, parts.store.event(id).await?.1)?,
+        (None, true) => as_stored(&snapshot, &stored, parts.store.event(id).await?)?,
         (None, false) => anew(&snapshot, &stored)?,
     };
     let now = parts.clock.now();
     let deliveries = make(&parts, &snapshot, stored, &planned.deliveries, now).await?;
     let answer = wire::Replayed {
         event: id.to_string(),
+        edited_from: None,
         revision: snapshot.revision.number,
         deliveries,
         skipped: planned.skipped,
@@ -96,11 +108,19 @@ fn to_one(snapshot: &Snapshot, stored: &Body, to: &str) -> Result<Planned, Failu
 }
 
 /// To the targets that were planned on arrival.
-fn as_stored(snapshot: &Snapshot, stored: &Body, tried: Tried) -> Result<Planned, Failure> {
+fn as_stored(
+    snapshot: &Snapshot,
+    stored: &Body,
+    (record, tried): (EventRecord, Tried),
+) -> Result<Planned, Failure> {
+    // Those of an edited event are replays from the first on.
+    let edited_at = record.edited_from.map(|_| record.envelope.received_at);
+    let planned =
+        |delivery: &DeliveryRecord| !delivery.replay || Some(delivery.created_at) == edited_at;
     let event = snapshot.rules.reader().reread(&stored.envelope, &stored.body).ok();
     let mut deliveries: Vec<NewDelivery> = Vec::new();
     let mut skipped = Vec::new();
-    for (first, _) in tried.into_iter().filter(|(delivery, _)| !delivery.replay) {
+    for (first, _) in tried.into_iter().filter(|(delivery, _)| planned(delivery)) {
         if snapshot.targets.contains_key(&first.target) {
             deliveries.push(ordered(snapshot, event.as_ref(), &first.target));
         } else {

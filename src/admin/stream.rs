@@ -23,10 +23,10 @@ use crate::store::{Arrivals, EventFilter, Pending, StoreError};
 
 use super::failure::Failure;
 use super::query::Query;
-use super::{Admin, Parts, convert, events, wire};
+use super::{Admin, Parts, events, wire};
 
 /// The filters; what bounds the time or pages is for the listing.
-const FILTERS: [&str; 5] = ["event", "agent", "call", "target", "state"];
+const FILTERS: [&str; 7] = ["event", "agent", "call", "target", "state", "rule", "text"];
 /// The states that an event can arrive in.
 const STATES: [&str; 5] = ["routed", "unrouted", "ignored", "revised", "quarantined"];
 /// How long a stream rests before it asks the store again.
@@ -140,9 +140,7 @@ impl Stream {
             found = self.read().await?;
         }
         for (place, record, deliveries) in &found.events {
-            let deliveries =
-                deliveries.iter().map(|delivery| convert::delivery(delivery, &[])).collect();
-            frame(&mut text, "", *place, &convert::event(record, deliveries));
+            frame(&mut text, "", *place, &events::listed(&self.parts, record, deliveries));
         }
         self.from = found.next;
         Ok(text)

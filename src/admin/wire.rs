@@ -143,7 +143,7 @@ pub struct Store {
 }
 
 /// An event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the words of Retell's payloads")]
 pub struct Event {
     /// Its id.
@@ -183,6 +183,9 @@ pub struct Event {
     pub revision: u64,
     /// How often it was sent again with the same body.
     pub duplicates: u64,
+    /// How long it took from its last byte to its answer, in milliseconds: known of the newest events, until a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_ms: Option<f64>,
     /// The body's length in bytes.
     pub body_bytes: u64,
     /// What is kept of its request: only where one event is asked for.
@@ -279,13 +282,17 @@ pub struct Attempt {
 }
 
 /// `GET /api/v1/events`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the words of the API")]
 pub struct Events {
     /// Newest first.
     pub events: Vec<Event>,
     /// What to ask for as `cursor` to get the next page; missing at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// When the last event arrived that was looked at, where time was up before the page was full: the next one goes on there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_to: Option<String>,
 }
 
 /// What `GET /api/v1/events/stream` says, under the name `lagged`, to a reader that is far behind; everything else it says is
@@ -306,13 +313,19 @@ pub struct ReplayRequest {
     /// To the targets of its stored plan.
     #[serde(default, skip_serializing_if = "is_false")]
     pub original: bool,
+    /// Another body: it becomes a new event, which goes to targets that the rules name for it. `to` chooses one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// The answer to a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replayed {
-    /// The event.
+    /// The event; with an edited body, the new one.
     pub event: String,
+    /// The event that it was made of, with an edited body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_from: Option<String>,
     /// The number of the revision that planned it.
     pub revision: u64,
     /// The new deliveries.

@@ -27,6 +27,12 @@ pub(super) struct Events {
     /// Only in this state: routed, unrouted, ignored, revised, quarantined, or with a delivery pending, delivered, dead
     #[arg(long, value_name = "STATE", conflicts_with = "id")]
     state: Option<String>,
+    /// Only matched by this rule, whether it sends or only watches
+    #[arg(long, value_name = "RULE", conflicts_with = "id")]
+    rule: Option<String>,
+    /// Only with this text, in any case, in id, event, agent, call or body
+    #[arg(long, value_name = "TEXT", conflicts_with = "id")]
+    text: Option<String>,
     /// Only since then: a time like 2026-01-31T08:00:00Z, or how long ago, like 24h
     #[arg(long, value_name = "TIME", conflicts_with = "id")]
     since: Option<String>,
@@ -62,6 +68,8 @@ impl Events {
             ("call", self.call),
             ("target", self.target),
             ("state", self.state),
+            ("rule", self.rule),
+            ("text", self.text),
         ];
         let page = [
             ("since", self.since),
@@ -97,8 +105,15 @@ pub(super) fn line(event: &wire::Event, out: &Out) -> String {
 }
 
 fn list(page: &wire::Events, out: &Out) -> String {
+    let older = page.next.as_deref().map(|next| {
+        // A search through much ends before it has seen all.
+        let looked = page.looked_to.as_deref().map(|to| format!("looked back to {}; ", moment(to)));
+        let older = format!("{}older ones: --cursor {next}", looked.unwrap_or_default());
+        out.paint(Ink::Faint, &older)
+    });
     if page.events.is_empty() {
-        return "no such event".to_owned();
+        let none = "no such event".to_owned();
+        return older.map_or(none, |older| format!("none so far\n{older}"));
     }
     let mut table = Table::new(&["RECEIVED", "EVENT", "CALL", "STATE", "DELIVERIES", "ID"]);
     for event in &page.events {
@@ -113,8 +128,9 @@ fn list(page: &wire::Events, out: &Out) -> String {
         ]);
     }
     let mut text = table.lines(out.coloured());
-    if let Some(next) = &page.next {
-        text.push_str(&out.paint(Ink::Faint, &format!("\nolder ones: --cursor {next}")));
+    if let Some(older) = older {
+        text.push('\n');
+        text.push_str(&older);
     }
     text
 }
@@ -174,6 +190,12 @@ fn one(event: &wire::Event, out: &Out) -> String {
     row("state", format!("{state}, by revision {}", event.revision));
     for rule in &event.rules {
         row("rule", rule.clone());
+    }
+    for rule in &event.shadow {
+        row("rule", format!("{rule}, which only watches"));
+    }
+    if let Some(from) = &event.edited_from {
+        row("edited from", from.clone());
     }
     if event.duplicates > 0 {
         row("sent again", count(event.duplicates, "time"));

@@ -1,13 +1,16 @@
 //! `replay`: a stored event once more.
 
+use std::path::{Path, PathBuf};
+
 use super::api::{AdminArgs, Api};
 use super::exit::{Exit, Failure};
+use super::files;
 use super::output::{Ink, Out, OutputArgs, count};
 use crate::admin::wire;
 
 /// Send a stored event once more, under the rules that run now
 ///
-/// Makes new deliveries with the same `webhook-id`, past the check for repeats.
+/// Makes new deliveries with the same `webhook-id`, past the check for repeats. With --edit it makes a new event of another body, which goes only to targets that the rules name for it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Replay {
     /// The event's id, as `events` shows it
@@ -19,6 +22,9 @@ pub(super) struct Replay {
     /// To the targets that were planned on arrival
     #[arg(long)]
     original: bool,
+    /// With this body instead, as a new event, where the rules send it; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "original")]
+    edit: Option<PathBuf>,
     #[command(flatten)]
     admin: AdminArgs,
     #[command(flatten)]
@@ -27,12 +33,20 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) async fn execute(self) -> Result<Exit, Failure> {
-        let wanted = wire::ReplayRequest { to: self.to, original: self.original };
+        let body = self.edit.as_deref().map(edited).transpose()?;
+        let wanted = wire::ReplayRequest { to: self.to, original: self.original, body };
         let api = Api::new(&self.admin)?;
         let told = api.post(&["api", "v1", "events", &self.id, "replay"], &wanted).await?;
         self.output.show(&told, text)?;
         Ok(Exit::Ok)
     }
+}
+
+/// The edited body.
+fn edited(file: &Path) -> Result<String, Failure> {
+    String::from_utf8(files::event(file)?.into()).map_err(|error| {
+        Failure::because(Exit::Usage, &format!("{} is no text", file.display()), &error)
+    })
 }
 
 fn text(replayed: &wire::Replayed, out: &Out) -> String {
@@ -45,6 +59,9 @@ fn text(replayed: &wire::Replayed, out: &Out) -> String {
         replayed.revision,
         targets.join(", ")
     );
+    if replayed.edited_from.is_some() {
+        return format!("{}  {made}", replayed.event);
+    }
     if replayed.skipped.is_empty() {
         return made;
     }

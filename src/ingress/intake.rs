@@ -97,8 +97,13 @@ pub(super) async fn take(shared: Arc<Shared>, received: Received) -> Answer {
     };
     match shared.parts.store.append(append).await {
         Ok(appended) => {
+            let is_new = !matches!(appended.fate, Fate::Duplicate { .. });
             let answer = tell(&shared, source, &prepared, appended);
-            shared.parts.metrics.acknowledged(whole_at.elapsed());
+            let took = whole_at.elapsed();
+            shared.parts.metrics.acknowledged(took);
+            if is_new {
+                shared.parts.metrics.answered(prepared.envelope.id, took);
+            }
             answer
         }
         Err(error) => shared.refuse(source, &Problem::Store(error)),

@@ -7,6 +7,7 @@
 mod commit;
 pub mod conformance;
 pub mod memory;
+mod needle;
 pub mod record;
 pub mod sqlite;
 
@@ -20,6 +21,7 @@ use crate::event::EventId;
 use crate::name::{ContentHash, Revision, TargetName};
 
 pub use commit::{Pending, Promise, Receipt};
+pub use needle::TEXT_MAX;
 pub use record::{
     Append, Appended, Arrivals, Attempt, AttemptResult, Body, Bury, Change, Counts, DeadLetter,
     DeadSelection, DeliveryRecord, DeliveryState, EventFilter, EventPage, EventRecord, EventState,
@@ -116,7 +118,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Every target with pending deliveries or dead letters, or that is paused, whether the configuration has it or not.
     fn stats(&self) -> Pending<Stats>;
 
-    /// Events by filter, newest first, without bodies.
+    /// Events by filter, newest first, without bodies. It looks only so far: a page may be short, or empty, and still have a
+    /// next one.
     fn events(&self, filter: EventFilter, page: Page) -> Pending<EventPage>;
 
     /// What arrived at a place or behind it, oldest first, without bodies: how one goes on where one stopped. Places are given
@@ -132,6 +135,9 @@ pub trait Store: Send + Sync + fmt::Debug {
         limit: usize,
         most: usize,
     ) -> Pending<Stretch>;
+
+    /// These events as they are listed, in their order, without those that are not there.
+    fn listed(&self, ids: Vec<EventId>) -> Pending<Vec<(EventRecord, Vec<DeliveryRecord>)>>;
 
     /// One event with its deliveries and their attempts.
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)>;

@@ -303,6 +303,10 @@ pub struct EventFilter {
     pub since: Option<Timestamp>,
     /// Arrived before.
     pub until: Option<Timestamp>,
+    /// Matched by this rule, whether it sends or only watches.
+    pub rule: Option<String>,
+    /// With this text, in any case, in its id, name, agent, call or body; at most [`TEXT_MAX`](super::TEXT_MAX) bytes.
+    pub text: Option<String>,
 }
 
 /// The states of a delivery that a filter can ask for.
@@ -347,6 +351,8 @@ pub struct EventPage {
     pub events: Vec<(EventRecord, Vec<DeliveryRecord>)>,
     /// The cursor of the next page; none at the end.
     pub next: Option<String>,
+    /// When the last event arrived that was looked at, if it was not the end and the page is not full.
+    pub looked_to: Option<Timestamp>,
 }
 
 /// What arrived from a place on.

@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::event::EventId;
 use crate::name::{Revision, RuleName, SourceName, TargetName};
 
+use super::answers::Answers;
 use super::labels::{AttemptLabel, DeliveryResult, EventResult, Refused};
 use super::minutes::{self, Minute, Minutes};
 use super::series::{Counts, Flag, Histogram, Table, Value};
@@ -145,6 +146,7 @@ pub(super) struct Inner {
     pub(super) refused: Counts<{ Refused::ALL.len() }>,
     pub(super) connections: Value,
     pub(super) acknowledged: Histogram,
+    answers: Answers,
     pub(super) committed: Histogram,
     pub(super) store_bytes: Value,
     pub(super) quarantined: Value,
@@ -175,6 +177,7 @@ impl Metrics {
             refused: Counts::default(),
             connections: Value::default(),
             acknowledged: Histogram::new(ACK_BOUNDS),
+            answers: Answers::default(),
             committed: Histogram::new(COMMIT_BOUNDS),
             store_bytes: Value::default(),
             quarantined: Value::default(),
@@ -255,6 +258,16 @@ impl Metrics {
     /// An event was answered after `took` from its last byte.
     pub fn acknowledged(&self, took: Duration) {
         self.inner.acknowledged.observe(took);
+    }
+
+    /// The answer to an event that was new is ready.
+    pub fn answered(&self, event: EventId, took: Duration) {
+        self.inner.answers.note(event, took);
+    }
+
+    /// How long an event took to be answered, if it is one of the newest.
+    pub fn answer_time(&self, event: EventId) -> Option<Duration> {
+        self.inner.answers.of(event)
     }
 
     /// The store committed a batch.

@@ -212,6 +212,7 @@ impl World {
         let id = EventId::new(now, [1; 10]);
         let request = RequestParts {
             content_type: Some("application/json".to_owned()),
+            signature: Some("v=1,d=00".to_owned()),
             ..Default::default()
         };
         let read = snapshot.rules.reader().read(verified, id, request, vec![], vec![]);
@@ -461,9 +462,14 @@ async fn unclear_lengths_and_oversized_heads_are_refused() {
     let many = "x: y\r\n".repeat(100);
     let many = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{many}\r\n");
     too_large(&world, &many).await;
-    let long = format!("{{\"to\": \"{}\"}}", "a".repeat(300 << 10));
+    let long = format!("{{\"target\": \"{}\"}}", "a".repeat(300 << 10));
+    assert_eq!(world.post("/api/v1/dead-letters/retry", &long).await.status, 413);
+    // A replay has room for an edited body.
     let id = EventId::new(NOW, [0; 10]);
-    assert_eq!(world.post(&format!("/api/v1/events/{id}/replay"), &long).await.status, 413);
+    let replay = format!("/api/v1/events/{id}/replay");
+    assert_eq!(world.post(&replay, &long.replace("target", "to")).await.status, 404);
+    let long = format!("{{\"to\": \"{}\"}}", "a".repeat(21 << 20));
+    assert_eq!(world.post(&replay, &long).await.status, 413);
     world.end().await;
 }
 
@@ -551,6 +557,13 @@ async fn events_are_filtered_and_paged() {
     assert_eq!(listed("?state=unrouted").await, [unrouted.as_str()]);
     assert_eq!(listed("?target=crm").await, ids);
     assert!(listed("?target=other").await.is_empty());
+    assert_eq!(listed("?rule=analyzed%20calls&limit=3").await, ids[..3]);
+    assert!(listed("?rule=analyze").await.is_empty());
+    assert_eq!(listed("?text=CALL_4").await, ids[..1]);
+    assert_eq!(listed("?text=%22agent_2%22&state=unrouted").await, [unrouted.as_str()]);
+    assert_eq!(listed(&format!("?ids={},{}", ids[3], ids[1])).await, [&*ids[3], &*ids[1]]);
+    let strange = EventId::new(NOW, [9; 10]);
+    assert_eq!(listed(&format!("?ids={strange},{}", ids[0])).await, ids[..1]);
     assert_eq!(listed("?since=1h").await.len(), 7);
     assert!(listed("?until=1h").await.is_empty());
     assert!(listed("?since=2030-01-01T00:00:00Z").await.is_empty());
@@ -574,6 +587,10 @@ async fn events_are_filtered_and_paged() {
         ("?limit=0", "1000"),
         ("?cursor=nonsense", "cursor"),
         ("?agent=a&agent=b", "more than once"),
+        ("?ids=7", "not an event id"),
+        (&format!("?ids={strange}&limit=3"), "excludes"),
+        (&format!("?ids={}", vec![strange.to_string(); 201].join(",")), "200"),
+        (&format!("?text={}", "x".repeat(257)), "256"),
     ] {
         let detail = world.get(&format!("/api/v1/events{query}")).await.problem(400);
         assert!(detail.contains(word), "{query}: {detail}");
@@ -681,6 +698,69 @@ async fn what_went_nowhere_can_be_replayed_too() {
         (&routed["revision"], &routed["deliveries"][0]["target"]),
         (&json!(2), &json!("crm"))
     );
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_body_is_a_new_event_that_goes_where_the_rules_say() {
+    let world = World::new(RULES).await;
+    let id = world.analyzed("call_1").await;
+    world.delivery_is(id, "delivered").await;
+    let path = format!("/api/v1/events/{id}/replay");
+    let edit = async |body: &str, to: &str| {
+        world.clock.advance(Duration::from_secs(1));
+        let mut asked = json!({ "body": body });
+        if !to.is_empty() {
+            asked["to"] = json!(to);
+        }
+        world.post(&path, &asked.to_string()).await
+    };
+    let body = "{\"event\": \"call_analyzed\",\n \"call\": {\"call_id\": \"call_2\", \"agent_id\": \"agent_1\"}}";
+    let told: admin::wire::Replayed =
+        serde_json::from_value(edit(body, "").await.json_of(200)).unwrap();
+    assert_eq!((told.edited_from.as_deref(), told.revision), (Some(&*id.to_string()), 1));
+    assert_eq!(told.deliveries.len(), 1);
+    assert_eq!((told.deliveries[0].target.as_str(), told.deliveries[0].replay), ("crm", true));
+    let new: EventId = told.event.parse().unwrap();
+    assert!(new != id);
+    world.delivery_is(new, "delivered").await;
+    let stored = world.store.body(new).await.unwrap();
+    assert_eq!(stored.body, body, "byte for byte");
+    assert!(!stored.envelope.signed && stored.envelope.request.signature.is_none());
+    let event = world.ok(&format!("/api/v1/events/{new}")).await;
+    assert_eq!((&event["edited_from"], &event["call"]), (&json!(id.to_string()), &json!("call_2")));
+    let first = world.ok(&format!("/api/v1/events/{id}")).await;
+    assert_eq!(first["deliveries"].as_array().unwrap().len(), 1, "the first stays as it is");
+
+    // The same once more is no repeat; its own plan can be replayed, too.
+    edit(body, "crm").await.json_of(200);
+    world.clock.advance(Duration::from_secs(1));
+    let again = world.post(&format!("/api/v1/events/{new}/replay"), r#"{"original":true}"#).await;
+    assert_eq!(again.json_of(200)["deliveries"].as_array().unwrap().len(), 1);
+
+    let before = world.store.stats().await.unwrap().events;
+    assert_eq!(before, 3);
+    let other = r#"{"event":"call_started"}"#;
+    let ignored = r#"{"event":"transcript_updated"}"#;
+    for (body, to, why) in [
+        ("[1]", "", "rules cannot look at the edited body"),
+        ("{\"event\":", "", "rules cannot look at the edited body"),
+        (r#"{"event":"a","event":"b"}"#, "", "rules cannot look at the edited body"),
+        (other, "", "no rule of revision 1 matches"),
+        (other, "crm", "no rule of revision 1 matches"),
+        (ignored, "", "ignores"),
+        (body, "other", "to \"other\"; they send it to: crm"),
+    ] {
+        let detail = edit(body, to).await.problem(422);
+        assert!(detail.contains(why) && detail.contains("nothing was stored"), "{detail}");
+    }
+    world.post(&path, r#"{"body":"{}","original":true}"#).await.problem(400);
+    let most = 10 << 20;
+    let large = format!("{{\"event\":\"{}\"}}", "x".repeat(most));
+    assert!(edit(&large, "").await.problem(413).contains("max_body"));
+    let unknown = EventId::new(NOW, [9; 10]);
+    world.post(&format!("/api/v1/events/{unknown}/replay"), r#"{"body":"{}"}"#).await.problem(404);
+    assert_eq!(world.store.stats().await.unwrap().events, before);
     world.end().await;
 }
 

@@ -264,6 +264,9 @@ impl Store for Braked {
     fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals> {
         self.inner.arrivals(filter, from, limit)
     }
+    fn listed(&self, ids: Vec<EventId>) -> Pending<Vec<(EventRecord, Vec<DeliveryRecord>)>> {
+        self.inner.listed(ids)
+    }
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)> {
         self.inner.event(id)
     }

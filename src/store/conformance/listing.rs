@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::delivery::{DeadReason, DeliveryId};
 use crate::event::EventId;
+use crate::name::RuleName;
 
 use super::super::{
     Append, Change, DeadSelection, EventFilter, EventState, Health, Page, Store, StoreError,
@@ -58,6 +59,10 @@ async fn found(store: &dyn Store, filter: EventFilter) -> Vec<EventId> {
     events.into_iter().map(|(event, _)| event.envelope.id).collect()
 }
 
+fn rule(name: &str) -> RuleName {
+    RuleName::new(name).expect("a rule's name")
+}
+
 /// Seven events of every kind.
 async fn seven(store: &dyn Store) -> [EventId; 7] {
     let named = |number, name: &str, agent: &str, append: Append| {
@@ -71,8 +76,10 @@ async fn seven(store: &dyn Store) -> [EventId; 7] {
     let quarantined = EventState::Quarantined { reason: "no".to_owned() };
     stored(store, known("k", named(1, "call_started", "a", to(1, &["crm"])))).await;
     stored(store, named(2, "call_ended", "a", to(2, &["crm", "slack"]))).await;
-    stored(store, named(3, "call_ended", "b", to(3, &["slack"]))).await;
-    stored(store, state(EventState::Unrouted, 4)).await;
+    let rules = vec![rule("a"), rule("with \"b\", c")];
+    stored(store, Append { rules, ..named(3, "call_ended", "b", to(3, &["slack"])) }).await;
+    let watched = Append { shadow: vec![rule("watching")], ..state(EventState::Unrouted, 4) };
+    stored(store, watched).await;
     stored(store, state(EventState::Ignored, 5)).await;
     stored(store, state(quarantined, 6)).await;
     drop(fate(store, known("k", named(7, "call_started", "a", to(7, &["crm"])))).await);
@@ -91,7 +98,22 @@ pub async fn events_are_filtered<S: Subject>(subject: &mut S) {
     let name = |text: &str| EventFilter { name: Some(text.to_owned()), ..none() };
     let state = |text: &str| EventFilter { state: Some(text.to_owned()), ..none() };
     let to = |text: &str| EventFilter { target: Some(text.to_owned()), ..none() };
+    let by = |text: &str| EventFilter { rule: Some(text.to_owned()), ..none() };
+    let with = |text: &str| EventFilter { text: Some(text.to_owned()), ..none() };
     let cases = [
+        (by("everything"), vec![e7, e6, e5, e4, e2, e1]),
+        (by("a"), vec![e3]),
+        (by("with \"b\", c"), vec![e3]),
+        (by("b"), vec![]),
+        (by("\", c"), vec![]),
+        (by("watching"), vec![e4]),
+        (with("CALL_3"), vec![e3]),
+        (with("\"Number\":5"), vec![e5]),
+        (with("call_STARTED"), vec![e7, e1]),
+        (with(&e6.to_string().to_uppercase()), vec![e6]),
+        (with("nobody says this"), vec![]),
+        (EventFilter { rule: Some("everything".to_owned()), ..with("number\":2") }, vec![e2]),
+        (EventFilter { target: Some("crm".to_owned()), ..with("number") }, vec![e2, e1]),
         (none(), vec![e7, e6, e5, e4, e3, e2, e1]),
         (name("call_started"), vec![e7, e1]),
         (name("call"), vec![]),
@@ -121,6 +143,17 @@ pub async fn events_are_filtered<S: Subject>(subject: &mut S) {
     let listed = all_events(&*store).await;
     let deliveries: Vec<_> = listed.iter().map(|(_, deliveries)| deliveries.len()).collect();
     assert_eq!(deliveries, [0, 0, 0, 0, 1, 2, 1]);
+}
+
+/// In the order of asking, without those that are not there, and as a listing has them.
+pub async fn events_are_listed_by_their_ids<S: Subject>(subject: &mut S) {
+    let store = subject.open();
+    let [first, .., last] = seven(&*store).await;
+    let asked = vec![last, id(9, 9), first];
+    let listed = done(store.listed(asked)).await;
+    let all = all_events(&*store).await;
+    assert_eq!(listed, [all.first().cloned(), all.last().cloned()].map(|one| one.expect("seven")));
+    assert_eq!(done(store.listed(Vec::new())).await, []);
 }
 
 /// Newest first, each once, and the end is known.
@@ -184,6 +217,10 @@ pub async fn arrivals_go_on_where_they_stopped<S: Subject>(subject: &mut S) {
             assert_eq!(seen, wanted, "in pages of {limit}");
         }
     }
+    let text = EventFilter { text: Some("NUMBER\":6".to_owned()), ..EventFilter::default() };
+    let part = done(store.arrivals(text, 0, 10)).await;
+    let ids: Vec<_> = part.events.iter().map(|(_, event, _)| event.envelope.id).collect();
+    assert_eq!((ids, part.next), (vec![id(6, 0)], part.head));
     let head = done(store.arrivals(crm.clone(), u64::MAX, 1)).await.head;
     drop(store);
     let store = subject.open();

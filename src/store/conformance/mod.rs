@@ -85,6 +85,7 @@ macro_rules! store_conformance {
             due_knows_only_its_target
             events_are_filtered
             events_are_paged
+            events_are_listed_by_their_ids
             arrivals_go_on_where_they_stopped
             stretches_are_whole_and_bounded
             pausing_is_durable
@@ -233,7 +234,7 @@ pub(in crate::store) async fn all_events(
     store: &dyn Store,
 ) -> Vec<(EventRecord, Vec<DeliveryRecord>)> {
     let page = Page { limit: 1000, after: None };
-    let EventPage { events, next } = done(store.events(EventFilter::default(), page)).await;
+    let EventPage { events, next, .. } = done(store.events(EventFilter::default(), page)).await;
     assert_eq!(next, None, "the suite never stores more than a page");
     events
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::delivery::DeliveryId;
-use crate::event::EventId;
+use crate::event::{Envelope, EventId};
 use crate::name::TargetName;
 
+use super::super::needle::Needle;
 use super::super::{
     Arrivals, Counts, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState, EventFilter,
     EventPage, EventRecord, EventState, Page, Stats, StoreError, Stretch, Tried,
@@ -23,8 +24,9 @@ impl State {
             None => u64::MAX,
         };
         let limit = page.limit.clamp(1, 1000);
-        let mut found =
-            self.events.range(..before).rev().filter(|(_, stored)| self.passes(filter, stored));
+        let needle = filter.text.as_deref().map(Needle::new).transpose()?;
+        let passes = |stored: &Stored| self.passes(filter, needle.as_ref(), stored);
+        let mut found = self.events.range(..before).rev().filter(|(_, stored)| passes(stored));
         let mut events = Vec::new();
         let mut last = None;
         for (place, stored) in found.by_ref().take(limit) {
@@ -32,19 +34,26 @@ impl State {
             events.push((event_record(stored), self.delivery_records(stored)));
         }
         let next = last.filter(|_| found.next().is_some());
-        Ok(EventPage { events, next })
+        Ok(EventPage { events, next, looked_to: None })
     }
 
-    pub(super) fn arrivals(&self, filter: &EventFilter, from: u64, limit: usize) -> Arrivals {
+    pub(super) fn arrivals(
+        &self,
+        filter: &EventFilter,
+        from: u64,
+        limit: usize,
+    ) -> Result<Arrivals, StoreError> {
         let limit = limit.clamp(1, 1000);
         let head = self.events.last_key_value().map_or(0, |(place, _)| place + 1);
-        let found = self.events.range(from..).filter(|(_, stored)| self.passes(filter, stored));
+        let needle = filter.text.as_deref().map(Needle::new).transpose()?;
+        let passes = |stored: &Stored| self.passes(filter, needle.as_ref(), stored);
+        let found = self.events.range(from..).filter(|(_, stored)| passes(stored));
         let listed = found.take(limit).map(|(place, stored)| {
             (place + 1, event_record(stored), self.delivery_records(stored))
         });
         let events: Vec<_> = listed.collect();
         let last = events.last().filter(|_| events.len() >= limit).map(|(next, ..)| *next);
-        Arrivals { next: last.unwrap_or(from.max(head)), events, head }
+        Ok(Arrivals { next: last.unwrap_or(from.max(head)), events, head })
     }
 
     pub(super) fn stretch(
@@ -52,13 +61,13 @@ impl State {
         filter: &EventFilter,
         from: u64,
         (limit, most): (usize, usize),
-    ) -> Stretch {
+    ) -> Result<Stretch, StoreError> {
+        let needle = filter.text.as_deref().map(Needle::new).transpose()?;
+        let passes = |stored: &Stored| self.passes(filter, needle.as_ref(), stored);
         let head = self.events.last_key_value().map_or(0, |(place, _)| place + 1);
         let mut found = Stretch { events: Vec::new(), next: from.max(head), head };
         let mut bytes = 0;
-        for (place, stored) in
-            self.events.range(from..).filter(|(_, stored)| self.passes(filter, stored))
-        {
+        for (place, stored) in self.events.range(from..).filter(|(_, stored)| passes(stored)) {
             bytes += stored.body.len();
             let full = found.events.len() >= limit.clamp(1, 1000);
             if full || bytes > most && !found.events.is_empty() {
@@ -68,11 +77,17 @@ impl State {
             let id = stored.envelope.id;
             found.events.push((id, self.body(id).ok()));
         }
-        found
+        Ok(found)
     }
 
-    fn passes(&self, filter: &EventFilter, stored: &Stored) -> bool {
+    pub(super) fn listed(&self, ids: &[EventId]) -> Vec<(EventRecord, Vec<DeliveryRecord>)> {
+        let found = ids.iter().filter_map(|id| self.events.get(self.places.get(id)?));
+        found.map(|stored| (event_record(stored), self.delivery_records(stored))).collect()
+    }
+
+    fn passes(&self, filter: &EventFilter, needle: Option<&Needle>, stored: &Stored) -> bool {
         matches(filter, stored)
+            && needle.is_none_or(|needle| has(stored, needle))
             && (!filter.wants_delivery()
                 || stored.deliveries.iter().any(|id| self.wanted(filter, *id)))
     }
@@ -184,6 +199,17 @@ fn matches(filter: &EventFilter, stored: &Stored) -> bool {
         && filter.since.is_none_or(|since| envelope.received_at >= since)
         && filter.until.is_none_or(|until| envelope.received_at < until)
         && filter.event_state().is_none_or(|state| state == stored.state.as_str())
+        && filter.rule.as_ref().is_none_or(|rule| {
+            stored.rules.iter().chain(&stored.shadow).any(|matched| matched.as_str() == rule)
+        })
+}
+
+/// Whether the text is in what the event says of itself, or in its body.
+fn has(stored: &Stored, needle: &Needle) -> bool {
+    let Envelope { id, name, agent_id, subject, .. } = &*stored.envelope;
+    let id = id.to_string();
+    needle.is_in_any([Some(&*id), name.as_deref(), agent_id.as_deref(), subject.as_deref()])
+        || needle.is_in(&stored.body)
 }
 
 fn event_record(stored: &Stored) -> EventRecord {

@@ -16,9 +16,9 @@ use crate::event::EventId;
 use crate::name::{ContentHash, Revision, TargetName};
 
 use super::{
-    Append, Appended, Arrivals, Body, Bounds, Bury, DeadLetter, DeadSelection, EventFilter,
-    EventPage, EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled, Stats, Store,
-    StoreError, Stretch, Tried,
+    Append, Appended, Arrivals, Body, Bounds, Bury, DeadLetter, DeadSelection, DeliveryRecord,
+    EventFilter, EventPage, EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled,
+    Stats, Store, StoreError, Stretch, Tried,
 };
 use state::State;
 
@@ -149,7 +149,11 @@ impl Store for Memory {
     }
 
     fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals> {
-        self.with(|state| Ok(state.arrivals(&filter, from, limit)))
+        self.with(|state| state.arrivals(&filter, from, limit))
+    }
+
+    fn listed(&self, ids: Vec<EventId>) -> Pending<Vec<(EventRecord, Vec<DeliveryRecord>)>> {
+        self.with(|state| Ok(state.listed(&ids)))
     }
 
     fn stretch(
@@ -159,7 +163,7 @@ impl Store for Memory {
         limit: usize,
         most: usize,
     ) -> Pending<Stretch> {
-        self.with(|state| Ok(state.stretch(&filter, from, (limit, most))))
+        self.with(|state| state.stretch(&filter, from, (limit, most)))
     }
 
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)> {

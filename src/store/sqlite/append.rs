@@ -9,6 +9,7 @@ use crate::event::EventId;
 use crate::fault::{self, Plant};
 
 use super::super::{Append, EventState, Fate, IdentityKey, NewDelivery, Ready, Replay, StoreError};
+use super::blocks::{Word, words_of};
 use super::row::{self, EventRow, QUARANTINED, bytes_of, event_by_seq, integer};
 use super::schema::PENDING;
 use super::work::{DeliveryRow, Trouble, Work};
@@ -21,6 +22,8 @@ const OVERHEAD: u64 = 4_096;
 pub(super) struct Prepared {
     append: Append,
     row: EventRow,
+    /// What it is found by, but for its state.
+    words: Vec<Word>,
     /// The checksum of the body alone.
     body_sum: u32,
     identity: Option<Known>,
@@ -55,7 +58,9 @@ impl Prepared {
             };
             Known { digest, by_body, window: integer(identity.window.as_millis()) }
         });
-        Self { append, row, body_sum, identity }
+        let mut words = words_of(&row, &append.rules, &append.shadow);
+        words.extend(append.deliveries.iter().map(|new| Word::target(new.target.as_str())));
+        Self { append, row, words, body_sum, identity }
     }
 
     /// Bytes that it holds in memory, about.
@@ -150,6 +155,8 @@ impl Prepared {
         let mut insert =
             work.sql.prepare_cached("INSERT INTO bodies (seq, body) VALUES (?1, ?2)")?;
         insert.execute((row.seq, &*self.append.body))?;
+        let place = (row.seq, row.at);
+        work.known.block.add(work.sql, place, &self.words, Word::state(row.state))?;
         work.known.next_event += 1;
         work.delta.events += 1;
         work.delta.quarantined += i64::from(row.state == QUARANTINED);
@@ -246,6 +253,9 @@ pub(super) fn replay(work: &mut Work<'_>, replay: &Replay) -> Result<Vec<Ready>,
     if !row.replayed && !replay.deliveries.is_empty() {
         let query = "UPDATE events SET replayed = 1 WHERE seq = ?1";
         work.sql.prepare_cached(query)?.execute([row.seq])?;
+    }
+    for new in &replay.deliveries {
+        work.known.block.add_target(work.sql, row.seq, &new.target)?;
     }
     let event = (row.seq, replay.event);
     work.add_deliveries(event, &replay.deliveries, replay.now, (integer(replay.revision), true))

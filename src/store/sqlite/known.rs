@@ -8,6 +8,8 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::fault::{self, Plant};
 use crate::name::TargetName;
 
+use super::blocks::Current;
+
 /// Most identities that are remembered; the oldest go first. At 16 to 35 bytes each this is at most 75 MB, and the ten
 /// minutes of the usual window are full at 6,000 events a second.
 const SEEN_MAX: usize = 3_600_000;
@@ -19,6 +21,8 @@ pub(super) struct Known {
     pub(super) targets: Targets,
     pub(super) next_event: i64,
     pub(super) next_delivery: i64,
+    /// The block that the next event goes to.
+    pub(super) block: Current,
     marks: (i64, i64),
 }
 
@@ -39,6 +43,7 @@ impl Known {
             targets: Targets::load(sql)?,
             next_event,
             next_delivery,
+            block: Current::default(),
             marks: (next_event, next_delivery),
         })
     }
@@ -62,6 +67,7 @@ impl Known {
             self.targets.ids.remove(&name);
             self.targets.names.remove(&id);
         }
+        self.block.forget();
         (self.next_event, self.next_delivery) = self.marks;
     }
 }

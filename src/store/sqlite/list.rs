@@ -1,4 +1,4 @@
-//! What people read: events by filter, one event whole, dead letters, texts of revisions.
+//! What people read: one event whole, dead letters, texts of revisions. Events by filter are in `search`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,232 +12,36 @@ use crate::event::EventId;
 use crate::name::{ContentHash, Revision, TargetName};
 
 use super::super::{
-    Arrivals, Attempt, AttemptResult, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState,
-    EventFilter, EventPage, EventRecord, Page, StoreError, Stretch, Tried,
+    Attempt, AttemptResult, DeadLetter, DeadSelection, DeliveryRecord, DeliveryState, EventRecord,
+    Page, StoreError, Tried,
 };
 use super::lanes::ReadError;
-use super::read::whole;
-use super::row::{EVENT, EventRow, event_by_id, integer, number};
+use super::row::{event_by_id, integer, number};
 use super::schema::{BURIED, DEAD, DELIVERED, PENDING};
 use super::work::{DELIVERY, DeliveryRow, deliveries_of};
 
-/// How far a clock may have stepped for the bounds of a filter by time to be exact.
-const CLOCK_STEP: Duration = Duration::from_hours(24);
-
 /// A query that grows by conditions.
 #[derive(Debug, Clone, Default)]
-struct Query {
-    text: String,
-    values: Vec<Value>,
+pub(super) struct Query {
+    pub(super) text: String,
+    pub(super) values: Vec<Value>,
     /// Whether it names what it is about.
     by_id: bool,
 }
 
 impl Query {
+    /// One whose first `count` values are given later.
+    pub(super) fn behind(count: usize) -> Self {
+        Self { values: vec![Value::Null; count], ..Self::default() }
+    }
+
     /// Adds a condition about one value, which stands where the `?` is.
-    fn and(&mut self, condition: &str, value: impl Into<Value>) {
+    pub(super) fn and(&mut self, condition: &str, value: impl Into<Value>) {
         self.values.push(value.into());
         let place = format!("?{}", self.values.len());
         self.text.push_str(" AND ");
         self.text.push_str(&condition.replace('?', &place));
     }
-}
-
-/// Events, newest first.
-pub(super) fn events(
-    sql: &Connection,
-    filter: &EventFilter,
-    page: &Page,
-) -> Result<EventPage, ReadError> {
-    let limit = page.limit.clamp(1, 1_000);
-    let before: i64 = match &page.after {
-        Some(cursor) => cursor.parse().map_err(|_not_a_number| StoreError::Cursor)?,
-        None => i64::MAX,
-    };
-    let snapshot = sql.unchecked_transaction()?;
-    let Some(query) = events_query(&snapshot, filter, before)? else {
-        return Ok(EventPage { events: Vec::new(), next: None });
-    };
-    let text = format!(
-        "SELECT {EVENT} FROM events e WHERE 1{} ORDER BY e.seq DESC LIMIT {}",
-        query.text,
-        limit + 1
-    );
-    let mut select = snapshot.prepare_cached(&text)?;
-    let mut rows = select.query_map(params_from_iter(query.values), EventRow::read)?;
-    let (mut events, mut last) = (Vec::new(), None);
-    for row in rows.by_ref().take(limit) {
-        let row = row?;
-        last = Some(row.seq.to_string());
-        events.push((row.record()?, delivery_records(&snapshot, &row)?));
-    }
-    let more = rows.next().transpose()?.is_some();
-    Ok(EventPage { events, next: last.filter(|_| more) })
-}
-
-/// Events from a place on, oldest first.
-pub(super) fn arrivals(
-    sql: &Connection,
-    filter: &EventFilter,
-    from: u64,
-    limit: usize,
-) -> Result<Arrivals, ReadError> {
-    let limit = limit.clamp(1, 1_000);
-    let snapshot = sql.unchecked_transaction()?;
-    let head = head(&snapshot)?;
-    let mut found = Arrivals { events: Vec::new(), next: from.max(head), head };
-    // Nothing new is the usual answer, and costs no more than this.
-    if from >= head {
-        return Ok(found);
-    }
-    let Some(query) = arrivals_query(&snapshot, filter, from)? else { return Ok(found) };
-    let mut select = snapshot.prepare_cached(&oldest_first(&query, limit))?;
-    for row in select.query_map(params_from_iter(query.values), EventRow::read)? {
-        let row = row?;
-        let next = number(row.seq).saturating_add(1);
-        found.events.push((next, row.record()?, delivery_records(&snapshot, &row)?));
-        if found.events.len() == limit {
-            found.next = next;
-        }
-    }
-    Ok(found)
-}
-
-/// The same with bodies and without deliveries, until the bodies are `most` bytes.
-pub(super) fn stretch(
-    sql: &Connection,
-    filter: &EventFilter,
-    from: u64,
-    (limit, most): (usize, usize),
-) -> Result<Stretch, ReadError> {
-    let limit = limit.clamp(1, 1_000);
-    let snapshot = sql.unchecked_transaction()?;
-    let head = head(&snapshot)?;
-    let mut found = Stretch { events: Vec::new(), next: from.max(head), head };
-    let Some(query) = arrivals_query(&snapshot, filter, from)? else { return Ok(found) };
-    let mut select = snapshot.prepare_cached(&oldest_first(&query, limit))?;
-    let mut bytes = 0;
-    for row in select.query_map(params_from_iter(query.values), EventRow::read)? {
-        let row = row?;
-        bytes += number(row.length);
-        if bytes > most as u64 && !found.events.is_empty() {
-            found.next = number(row.seq);
-            break;
-        }
-        let body = match whole(&snapshot, &row) {
-            Ok(body) => Some(body),
-            Err(ReadError::Store(_)) => None,
-            Err(error) => return Err(error),
-        };
-        found.events.push((row.event_id(), body));
-        if found.events.len() == limit {
-            found.next = number(row.seq).saturating_add(1);
-        }
-    }
-    Ok(found)
-}
-
-/// The place behind the newest event.
-fn head(sql: &Connection) -> Result<u64, ReadError> {
-    let mut newest = sql.prepare_cached("SELECT coalesce(max(seq) + 1, 0) FROM events")?;
-    Ok(number(newest.query_row([], |row| row.get(0))?))
-}
-
-/// The conditions on what arrived from a place on; none if nothing can meet them.
-fn arrivals_query(
-    sql: &Connection,
-    filter: &EventFilter,
-    from: u64,
-) -> Result<Option<Query>, ReadError> {
-    let mut query = events_query(sql, filter, i64::MAX)?;
-    if let Some(query) = &mut query {
-        query.and("e.seq >= ?", i64::try_from(from).unwrap_or(i64::MAX));
-    }
-    Ok(query)
-}
-
-fn oldest_first(query: &Query, limit: usize) -> String {
-    format!("SELECT {EVENT} FROM events e WHERE 1{} ORDER BY e.seq LIMIT {limit}", query.text)
-}
-
-/// The deliveries of an event.
-fn delivery_records(sql: &Connection, event: &EventRow) -> Result<Vec<DeliveryRecord>, ReadError> {
-    deliveries_of(sql, event.span())?.iter().map(|row| delivery_record(sql, row)).collect()
-}
-
-/// The conditions; none if nothing can meet them.
-fn events_query(
-    sql: &Connection,
-    filter: &EventFilter,
-    before: i64,
-) -> Result<Option<Query>, ReadError> {
-    let mut query = Query::default();
-    query.and("e.seq < ?", before);
-    for (column, text) in
-        [("name", &filter.name), ("agent", &filter.agent_id), ("subject", &filter.subject)]
-    {
-        if let Some(text) = text {
-            query.and(&format!("e.{column} = ?"), text.clone());
-        }
-    }
-    // Events are in order of arrival, so most of those outside the time asked for need not be looked at.
-    if let Some(since) = filter.since {
-        query.and("e.at >= ?", since.millis());
-        query.and("e.seq >= ?", first_since(sql, since.minus(CLOCK_STEP))?);
-    }
-    if let Some(until) = filter.until {
-        query.and("e.at < ?", until.millis());
-        query.and("e.seq < ?", first_since(sql, until.plus(CLOCK_STEP))?);
-    }
-    if let Some(state) = filter.event_state() {
-        let states = ["routed", "unrouted", "ignored", "revised", "quarantined"];
-        let Some(number) = states.iter().position(|name| *name == state) else { return Ok(None) };
-        query.and("e.state = ?", integer(number));
-    }
-    if filter.wants_delivery() {
-        let mut wanted = Query::default();
-        std::mem::swap(&mut wanted.values, &mut query.values);
-        if let Some(name) = &filter.target {
-            let mut select = sql.prepare_cached("SELECT id FROM targets WHERE name = ?1")?;
-            let target: Option<i64> = select.query_row([name], |row| row.get(0)).optional()?;
-            let Some(target) = target else { return Ok(None) };
-            wanted.and("d.target = ?", target);
-        }
-        match filter.delivery_state() {
-            Some("pending") => wanted.and("d.state = ?", PENDING),
-            Some("delivered") => wanted.and("d.state = ?", DELIVERED),
-            Some(_) => wanted.and("d.state >= ?", DEAD),
-            None => {}
-        }
-        query.values = wanted.values;
-        let either = format!(
-            " AND (EXISTS (SELECT 1 FROM deliveries d WHERE d.id >= e.first AND d.id < e.first + e.planned{0}) \
-             OR (e.replayed AND EXISTS (SELECT 1 FROM deliveries d INDEXED BY replays \
-             WHERE d.replay = 1 AND d.event = e.seq{0})))",
-            wanted.text
-        );
-        query.text.push_str(&either);
-    }
-    Ok(Some(query))
-}
-
-/// The place of the first event that arrived at or after that time, by halving: some fifty looks.
-fn first_since(sql: &Connection, time: Timestamp) -> rusqlite::Result<i64> {
-    let ends = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) + 1 FROM events";
-    let (mut low, mut high): (i64, i64) =
-        sql.prepare_cached(ends)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut select =
-        sql.prepare_cached("SELECT seq, at FROM events WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let found: Option<(i64, i64)> =
-            select.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        match found {
-            Some((seq, at)) if at < time.millis() => low = seq + 1,
-            _ => high = middle,
-        }
-    }
-    Ok(low)
 }
 
 /// One event with its deliveries and their attempts.
@@ -271,7 +75,11 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     })
 }
 
-fn delivery_record(sql: &Connection, row: &DeliveryRow) -> Result<DeliveryRecord, ReadError> {
+/// A delivery as it is listed.
+pub(super) fn delivery_record(
+    sql: &Connection,
+    row: &DeliveryRow,
+) -> Result<DeliveryRecord, ReadError> {
     let damaged = |what: &str| StoreError::Read(format!("delivery {} has {what}", row.id));
     let mut select = sql.prepare_cached("SELECT name FROM targets WHERE id = ?1")?;
     let name: Option<String> = select.query_row([row.target], |row| row.get(0)).optional()?;

@@ -6,10 +6,11 @@
 //! of its log for the log's end, so damage there looks like a crash before that frame.
 //!
 //! By role: `folder`, `schema` and `migrate` are the files, `queue` and `writer` the way in, `operation`, `append`, `settle` and
-//! `chore` what is done inside a transaction, `known` and `tally` what is kept in memory beside it, `lanes`, `read` and
-//! `list` the ways out, `upkeep`, `retention`, `checkpoint` and `space` what keeps it small.
+//! `chore` what is done inside a transaction, `known` and `tally` what is kept in memory beside it, `blocks` what lets a
+//! search pass events by, `lanes`, `read`, `search` and `list` the ways out, `upkeep`, `retention`, `checkpoint` and `space` what keeps it small.
 
 mod append;
+mod blocks;
 mod checkpoint;
 mod chore;
 mod facts;
@@ -24,6 +25,7 @@ mod read;
 mod retention;
 mod row;
 mod schema;
+mod search;
 mod settle;
 mod shared;
 mod space;
@@ -48,9 +50,9 @@ use crate::name::{ContentHash, Revision, TargetName};
 use crate::telemetry::Metrics;
 
 use super::{
-    Append, Appended, Arrivals, Body, Bounds, Bury, Counts, DeadLetter, DeadSelection, EventFilter,
-    EventPage, EventRecord, Health, Page, Pending, Promise, Ready, Replay, Settle, Settled, Stats,
-    Store, StoreError, Stretch, Tried,
+    Append, Appended, Arrivals, Body, Bounds, Bury, Counts, DeadLetter, DeadSelection,
+    DeliveryRecord, EventFilter, EventPage, EventRecord, Health, Page, Pending, Promise, Ready,
+    Replay, Settle, Settled, Stats, Store, StoreError, Stretch, Tried,
 };
 use append::Prepared;
 use checkpoint::{Checkpointer, truncate};
@@ -62,6 +64,7 @@ use lanes::{Lane, READ_MAX};
 use operation::{NewRevision, Operation, Task};
 use queue::{Batch, Queue};
 use schema::{Role, connect};
+use search::{FEW, Reach};
 use shared::Shared;
 use space::Lines;
 use tally::Tally;
@@ -91,6 +94,8 @@ struct Tuning {
     sweep_every: Duration,
     /// The longest that a read may take.
     read_max: Duration,
+    /// How long a listing looks for what it was asked for.
+    look_max: Duration,
     /// Most pages that the database may have, as if the disk were full then.
     pages_max: Option<i64>,
 }
@@ -101,10 +106,14 @@ impl Default for Tuning {
             batch: Batch { count: 1_024, bytes: 8 << 20 },
             sweep_every: Duration::from_mins(1),
             read_max: READ_MAX,
+            look_max: LOOK_MAX,
             pages_max: None,
         }
     }
 }
+
+/// A listing is answered after this time, with what was found by then, and goes on with the next page.
+const LOOK_MAX: Duration = Duration::from_millis(30);
 
 /// The store. When it is dropped without being closed, what was queued is still done, and the log is left as a crash would
 /// leave it.
@@ -118,6 +127,7 @@ pub struct Sqlite {
     slow: Arc<Lane>,
     facts: Vec<(&'static str, String)>,
     warnings: Vec<String>,
+    look_max: Duration,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -183,7 +193,8 @@ impl Sqlite {
             .name("store-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(io_error)?;
-        Ok(Self { shared, queue, quick, slow, facts, warnings, writer: Mutex::new(Some(thread)) })
+        let (look_max, writer) = (tuning.look_max, Mutex::new(Some(thread)));
+        Ok(Self { shared, queue, quick, slow, facts, warnings, look_max, writer })
     }
 
     /// Transactions that were committed since it was opened: fewer than operations, if many went together.
@@ -201,6 +212,14 @@ impl Sqlite {
             operation.refuse(self.shared.refusal().unwrap_or(error));
         }
         pending
+    }
+
+    /// Pending deliveries, of the target that a filter names, or all.
+    fn pending(&self, filter: &EventFilter) -> u64 {
+        self.shared.tally(|tally| match &filter.target {
+            Some(name) => tally.targets.get(name.as_str()).map_or(0, |target| target.pending),
+            None => tally.targets.values().map(|target| target.pending).sum(),
+        })
     }
 
     fn write_chore(&self, chore: Chore) -> Pending<u64> {
@@ -338,11 +357,17 @@ impl Store for Sqlite {
     }
 
     fn events(&self, filter: EventFilter, page: Page) -> Pending<EventPage> {
-        self.read(&self.slow, move |sql| list::events(sql, &filter, &page))
+        let reach = Reach { time: self.look_max, few_pending: self.pending(&filter) <= FEW };
+        self.read(&self.slow, move |sql| search::events(sql, &filter, &page, reach))
     }
 
     fn arrivals(&self, filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals> {
-        self.read(&self.slow, move |sql| list::arrivals(sql, &filter, from, limit))
+        let reach = self.look_max;
+        self.read(&self.slow, move |sql| search::arrivals(sql, &filter, (from, limit), reach))
+    }
+
+    fn listed(&self, ids: Vec<EventId>) -> Pending<Vec<(EventRecord, Vec<DeliveryRecord>)>> {
+        self.read(&self.slow, move |sql| search::listed(sql, &ids))
     }
 
     fn stretch(
@@ -352,7 +377,7 @@ impl Store for Sqlite {
         limit: usize,
         most: usize,
     ) -> Pending<Stretch> {
-        self.read(&self.slow, move |sql| list::stretch(sql, &filter, from, (limit, most)))
+        self.read(&self.slow, move |sql| search::stretch(sql, &filter, from, (limit, most)))
     }
 
     fn event(&self, id: EventId) -> Pending<(EventRecord, Tried)> {

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::name::TargetName;
 
 use super::super::{Bounds, DEAD_RETENTION};
+use super::blocks::{forget_empty, number_of};
 use super::row::{QUARANTINED, integer};
 use super::schema::{BURIED, DEAD, PENDING};
 use super::work::{CHUNK, DeliveryRow, Span, Trouble, Work, deliveries_of};
@@ -100,6 +101,9 @@ impl Sweep {
                 };
                 for event in &events {
                     step.removed += u64::from(consider(work, event, rule)?);
+                }
+                if let Some(last) = events.last() {
+                    forget_empty(work.sql, number_of(after.max(0)), number_of(last.span.seq))?;
                 }
                 work.remember_ids()?;
             }

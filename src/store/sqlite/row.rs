@@ -239,14 +239,26 @@ impl EventRow {
         names.map_err(|_odd| self.damaged())
     }
 
+    /// The rules that matched, and those that only watch.
+    pub(super) fn all_rules(&self) -> Result<(Vec<RuleName>, Vec<RuleName>), StoreError> {
+        let shadow = self.shadow.as_deref().map_or(Ok(Vec::new()), |text| self.rule_names(text))?;
+        Ok((self.rule_names(&self.rules)?, shadow))
+    }
+
+    /// Whether its body is stored as it came.
+    pub(super) fn is_plain(&self) -> bool {
+        self.codec == PLAIN
+    }
+
     /// As it is listed.
     pub(super) fn record(&self) -> Result<EventRecord, StoreError> {
+        let (rules, shadow) = self.all_rules()?;
         Ok(EventRecord {
             envelope: Arc::new(self.envelope()?),
             body_len: number(self.length),
             state: self.event_state()?,
-            rules: self.rule_names(&self.rules)?,
-            shadow: self.shadow.as_deref().map_or(Ok(Vec::new()), |text| self.rule_names(text))?,
+            rules,
+            shadow,
             revision: number(self.revision),
             duplicates: number(self.duplicates),
             edited_from: self.edited_from.map(EventId::from_bytes),
@@ -255,7 +267,7 @@ impl EventRow {
 
     /// With its body, which is checked.
     pub(super) fn body(&self, bytes: Bytes) -> Result<Body, StoreError> {
-        if self.codec != PLAIN {
+        if !self.is_plain() {
             let text = format!(
                 "the body of event {} is stored in a way (codec {}) that this version does not know",
                 self.event_id(),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::fault;
 
+use super::blocks::{number_of, summarise};
 use super::checkpoint::{Checkpointer, passive, truncate};
 use super::now;
 use super::retention::{Step, Sweep, remove_ended, uncrowd_seen};
@@ -42,6 +43,8 @@ pub(super) struct Upkeep {
     /// Events that may have become history, while there is nothing else to remove.
     ended: VecDeque<i64>,
     shrink: Shrink,
+    /// Blocks from this one down may have no row that tells what is in them; none once all have.
+    unsummed: Option<i64>,
     /// When the log last gave back what it could.
     relieved: Instant,
     /// Something was done in the last call, and there may be more.
@@ -100,6 +103,7 @@ impl Upkeep {
             by_size: Timed::new(now()),
             ended: VecDeque::new(),
             shrink: Shrink::No,
+            unsummed: Some(i64::MAX),
             relieved: now(),
             busy: false,
         }
@@ -160,7 +164,23 @@ pub(super) fn run(writer: &mut Writer) -> rusqlite::Result<()> {
         writer.upkeep.by_age.end(every);
     }
     relieve(writer, now)?;
+    sum_up(writer)?;
     give_back(writer)
+}
+
+/// Writes what an old block has in it, while nobody waits and there is room.
+fn sum_up(writer: &mut Writer) -> rusqlite::Result<()> {
+    let Some(from) = writer.upkeep.unsummed else { return Ok(()) };
+    let short = writer.upkeep.shrink != Shrink::No || writer.space.is_disk_short();
+    if writer.upkeep.busy || short || !writer.queue.is_empty() {
+        return Ok(());
+    }
+    // The current one is not whole yet.
+    let from = from.min(number_of(writer.known.next_event) - 1);
+    let next = transaction(writer, |work| Ok(summarise(work.sql, from)?))?;
+    writer.upkeep.unsummed = next.flatten();
+    writer.upkeep.busy = writer.upkeep.unsummed.is_some();
+    Ok(())
 }
 
 /// Asks for a checkpoint when the log is long, and finishes one that was made.

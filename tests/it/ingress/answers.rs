@@ -22,6 +22,13 @@ async fn a_stored_event_is_answered_204_with_its_id() {
     assert_eq!(rig.body(id).await, EVENT);
     assert_eq!(rig.results("open", "routed"), 1);
     assert_eq!(rig.metric("hookswitch_ack_seconds_count"), 1);
+    let took = rig.answer_time(id).unwrap();
+    // A repeat has its own time, which is nobody's.
+    assert_eq!(
+        rig.ask(post("/webhook", "", EVENT)).await.header("x-hookswitch-duplicate"),
+        Some("true")
+    );
+    assert_eq!(rig.answer_time(id), Some(took));
     assert_eq!(rig.metric(r#"hookswitch_rule_matches_total{rule="calls"}"#), 1);
     let created = r#"hookswitch_deliveries_total{target="sheet",result="created"}"#;
     assert_eq!(rig.metric(created), 1);

@@ -163,6 +163,7 @@ fn event() -> wire::Event {
         shadow: vec![text("watching")],
         revision: 7,
         duplicates: 0,
+        answered_ms: Some(1.5),
         body_bytes: 2,
         request: Some(request()),
         deliveries: vec![delivery()],
@@ -282,12 +283,17 @@ async fn every_member_is_described_and_every_described_one_is_there() {
         text: some("rules.yaml"),
     };
     hold(description, "Error", &error);
-    let events = wire::Events { events: vec![event()], next: some("7") };
+    let events = wire::Events { events: vec![event()], next: some("7"), looked_to: some(AT) };
     hold(description, "Events", &events);
     hold(description, "Lagged", &wire::Lagged { skipped: 7 });
-    hold(description, "ReplayRequest", &wire::ReplayRequest { to: some("crm"), original: true });
+    hold(
+        description,
+        "ReplayRequest",
+        &wire::ReplayRequest { to: some("crm"), original: true, body: some("{}") },
+    );
     let replayed = wire::Replayed {
         event: text(ID),
+        edited_from: some(ID),
         revision: 7,
         deliveries: vec![delivery()],
         skipped: vec![text("gone")],

@@ -203,6 +203,7 @@ fn asked(dead: EventId, unreadable: EventId) -> Vec<(&'static str, String)> {
     let mut asked = vec![
         ("/api/v1/events", "/api/v1/events?limit=1".to_owned()),
         ("/api/v1/events", "/api/v1/events?limit=0".to_owned()),
+        ("/api/v1/events", format!("/api/v1/events?ids={dead},{unreadable}")),
         (one, at(one, dead)),
         (one, at(one, unreadable)),
         (one, "/api/v1/events/7".to_owned()),
@@ -248,6 +249,12 @@ fn told_to(dead: EventId) -> Vec<(&'static str, String, &'static str)> {
     vec![
         (replay, again.clone(), ""),
         (replay, again.clone(), r#"{"to":"nobody"}"#),
+        (
+            replay,
+            again.clone(),
+            r#"{"body":"{\"event\":\"call_analyzed\",\"call\":{\"agent_id\":\"agent_1\"}}"}"#,
+        ),
+        (replay, again.clone(), r#"{"body":"["}"#),
         (replay, again, r#"{"too":"crm"}"#),
         (retry, retry.to_owned(), r#"{"all":true}"#),
         (retry, retry.to_owned(), "{}"),

@@ -8,9 +8,9 @@ use hookswitch::event::EventId;
 use hookswitch::name::{ContentHash, Revision, TargetName};
 use hookswitch::store::memory::Memory;
 use hookswitch::store::{
-    Append, Appended, Arrivals, Body, Bounds, Bury, DeadLetter, DeadSelection, EventFilter,
-    EventPage, EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled, Stats, Store,
-    Stretch, Tried,
+    Append, Appended, Arrivals, Body, Bounds, Bury, DeadLetter, DeadSelection, DeliveryRecord,
+    EventFilter, EventPage, EventRecord, Health, Page, Pending, Ready, Replay, Settle, Settled,
+    Stats, Store, Stretch, Tried,
 };
 use hookswitch::tasks::Tasks;
 use tokio::sync::watch;
@@ -108,6 +108,7 @@ impl Store for Gate {
         stats() -> Pending<Stats>;
         events(filter: EventFilter, page: Page) -> Pending<EventPage>;
         arrivals(filter: EventFilter, from: u64, limit: usize) -> Pending<Arrivals>;
+        listed(ids: Vec<EventId>) -> Pending<Vec<(EventRecord, Vec<DeliveryRecord>)>>;
         event(id: EventId) -> Pending<(EventRecord, Tried)>;
         dead_letters(selection: DeadSelection, page: Page) -> Pending<Vec<DeadLetter>>;
         revision(number: u64) -> Pending<(Revision, Arc<str>, Timestamp)>;

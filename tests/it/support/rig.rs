@@ -153,6 +153,11 @@ impl Rig {
         self.memory.body(id).await.expect("it is stored").body.to_vec()
     }
 
+    /// How long an event took to be answered, if that is known.
+    pub(crate) fn answer_time(&self, event: EventId) -> Option<Duration> {
+        self.metrics.answer_time(event)
+    }
+
     /// The value of a series, by its whole name as `/metrics` writes it.
     pub(crate) fn metric(&self, series: &str) -> u64 {
         let text = self.metrics.encode();

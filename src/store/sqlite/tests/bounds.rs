@@ -13,7 +13,7 @@ const DAY: i64 = 86_400_000;
 
 impl OnDisk {
     /// One that looks through its history all the time.
-    fn tidy() -> Self {
+    pub(super) fn tidy() -> Self {
         let tuning = Tuning { sweep_every: Duration::from_millis(10), ..Tuning::default() };
         Self { tuning, ..Self::default() }
     }

@@ -6,6 +6,7 @@ mod migration;
 mod model;
 mod owner;
 mod reading;
+mod searching;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -109,7 +109,7 @@ async fn list(store: &Sqlite, told: &mut Value) {
     loop {
         let page = Page { limit: 1_000, after };
         match timely(store.events(EventFilter::default(), page)).await {
-            Ok(EventPage { events, next }) => {
+            Ok(EventPage { events, next, .. }) => {
                 for (record, deliveries) in events {
                     add(store, told, record, deliveries).await;
                 }

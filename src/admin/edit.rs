@@ -1,0 +1,134 @@
+//! A stored event with another body, sent as a person wants it to be: a new event, marked with the one that it was made of.
+//!
+//! Promises: it is on stable storage before that is answered; it goes only to targets that the running rules name for it; it is
+//! no repeat of anything, and nothing is one of it; where it would go nowhere, nothing is stored. Its requests say that a person
+//! asked for them. The sender's signature stays with the original, since it would not hold for other bytes, and nobody vouches
+//! for what a person wrote: it is an event without a signature.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use tracing::info;
+
+use crate::config::Snapshot;
+use crate::event::{Envelope, Event, EventId, Intake, Pairs, RequestParts, query_pairs};
+use crate::name::RuleName;
+use crate::rule::{Disposition, Plan, Planned};
+use crate::signature::Check;
+use crate::store::{Append, EventState, Fate, NewDelivery};
+use crate::telemetry::DeliveryResult;
+
+use super::failure::Failure;
+use super::{Parts, convert, wire};
+
+/// Largest edited body, in bytes: what the most generous source takes.
+pub(super) fn body_max(snapshot: &Snapshot) -> usize {
+    snapshot.sources.iter().map(|source| source.max_body).max().unwrap_or(0)
+}
+
+/// Stores the event `id` with this body, and sends it where the rules say; only to one of these targets, if one is named.
+pub(super) async fn send(
+    parts: &Parts,
+    snapshot: &Snapshot,
+    id: EventId,
+    (body, to): (String, Option<&str>),
+) -> Result<wire::Replayed, Failure> {
+    let most = body_max(snapshot);
+    if body.len() > most {
+        return Err(Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the edited body has more than {most} bytes, the largest `max_body`"),
+        ));
+    }
+    let (original, _) = parts.store.event(id).await?;
+    let event = read(parts, snapshot, &original.envelope, body.into())?;
+    let (rules, planned) = plan(snapshot, &event, to)?;
+    let append = Append {
+        envelope: Arc::clone(event.envelope()),
+        body: event.body().clone(),
+        state: EventState::Routed,
+        rules: rules.clone(),
+        shadow: Vec::new(),
+        revision: snapshot.revision.number,
+        edited_from: Some(id),
+        deliveries: planned
+            .into_iter()
+            .map(|Planned { target, order_key }| NewDelivery { target, order_key })
+            .collect(),
+        identity: None,
+    };
+    let new = event.envelope().id;
+    if let Fate::Stored(ready) = parts.store.append(append).await?.fate {
+        for delivery in &ready {
+            parts.metrics.delivery(&delivery.target, DeliveryResult::Created, 1);
+        }
+        info!(event = %new, edited_from = %id, deliveries = ready.len(), "an edited event was sent");
+        parts.dispatch.offer(&Arc::new(event), &rules.into(), ready);
+    }
+    let (_, tried) = parts.store.event(new).await?;
+    Ok(wire::Replayed {
+        event: new.to_string(),
+        edited_from: Some(id.to_string()),
+        revision: snapshot.revision.number,
+        deliveries: tried.iter().map(|(one, history)| convert::delivery(one, history)).collect(),
+        skipped: Vec::new(),
+    })
+}
+
+/// The event as rules see it: arrived now, with what is kept of the original's request but its signature.
+fn read(
+    parts: &Parts,
+    snapshot: &Snapshot,
+    original: &Envelope,
+    body: Bytes,
+) -> Result<Event, Failure> {
+    let now = parts.clock.now();
+    let verified = Check::Unsigned.verify(&original.source, body, &[], now);
+    let verified = verified.map_err(|refusal| Failure::refused(refusal.to_string()))?;
+    let request = RequestParts { signature: None, ..original.request.clone() };
+    let headers = [("content-type", &request.content_type), ("user-agent", &request.user_agent)];
+    let headers: Pairs = headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+        .collect();
+    let query = request.query.as_deref().map(query_pairs).unwrap_or_default();
+    let id = EventId::new(now, rand::random());
+    match snapshot.rules.reader().read(verified, id, request, headers, query) {
+        Intake::Readable(event) => Ok(event),
+        Intake::Quarantined { reason, .. } => Err(Failure::refused(format!(
+            "rules cannot look at the edited body ({reason}); nothing was stored"
+        ))),
+    }
+}
+
+/// The rules that match, and where they send it.
+fn plan(
+    snapshot: &Snapshot,
+    event: &Event,
+    to: Option<&str>,
+) -> Result<(Vec<RuleName>, Vec<Planned>), Failure> {
+    let number = snapshot.revision.number;
+    let refused = |why: String| Failure::refused(format!("{why}; nothing was stored"));
+    let Plan { rules, disposition } = snapshot.rules.plan(event);
+    let mut planned = match disposition {
+        Disposition::Routed(planned) => planned,
+        Disposition::Ignored => {
+            return Err(refused(format!("a rule of revision {number} ignores the edited event")));
+        }
+        Disposition::Unrouted => {
+            return Err(refused(format!("no rule of revision {number} matches the edited event")));
+        }
+    };
+    if let Some(to) = to {
+        let named: Vec<_> = planned.iter().map(|planned| planned.target.to_string()).collect();
+        planned.retain(|planned| planned.target.as_str() == to);
+        if planned.is_empty() {
+            let named = named.join(", ");
+            return Err(refused(format!(
+                "the rules do not send the edited event to {to:?}; they send it to: {named}"
+            )));
+        }
+    }
+    Ok((rules, planned))
+}
