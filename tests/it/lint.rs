@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use hookswitch::config::{self, Code, MapEnvironment, Overrides, Problem};
+use hookswitch::config::{self, Code, Level, MapEnvironment, Overrides, Problem};
 use hookswitch::trial;
 
 /// Codes without an example, because no text of a file brings them about.
@@ -19,8 +19,6 @@ const NO_EXAMPLE: [(Code, &str); 8] = [
     (Code::MoreProblems, "it takes a thousand problems"),
     (Code::Internal, "we know of none"),
 ];
-/// Codes whose example is not found to have it: nothing proves it yet.
-const NOT_YET: [Code; 3] = [Code::NeverMatches, Code::Overlap, Code::NotProven];
 
 struct Section {
     heading: String,
@@ -128,10 +126,11 @@ fn every_example_has_the_problem_that_it_shows() {
             other => panic!("```yaml {other}"),
         };
         let found = found(&whole);
-        let others = found.iter().filter(|problem| problem.code != *code);
+        // A rule that takes the rest overlaps with every other; that is no fault of the example.
+        let others = found.iter().filter(|problem| ![*code, Code::Overlap].contains(&problem.code));
         assert_eq!(others.collect::<Vec<_>>(), Vec::<&Problem>::new(), "in the example of {code}");
-        let yields = !found.is_empty();
-        assert_eq!(yields, !NOT_YET.contains(code), "the example of {code}:\n{whole}");
+        let yields = found.iter().any(|problem| problem.code == *code);
+        assert!(yields, "the example of {code}:\n{whole}");
     }
 }
 
@@ -143,9 +142,13 @@ fn what_the_document_allows_is_not_found() {
         sections.iter().flat_map(Section::blocks).filter(|(kind, _)| *kind == "allowed").collect();
     assert_eq!(allowed.len(), 1);
     for (_, text) in allowed {
-        assert_eq!(found(&completed(text)), []);
+        let shown = |text: &str| -> Vec<_> {
+            let found = found(&completed(text)).into_iter();
+            found.filter(|problem| problem.level == Level::Warning).collect()
+        };
+        assert_eq!(shown(text), []);
         let said = text.lines().map(|line| line.split('#').next().unwrap_or_default());
         let without = said.collect::<Vec<_>>().join("\n");
-        assert_eq!(found(&completed(&without)).len(), 2, "without its comments");
+        assert_eq!(shown(&without).len(), 2, "without its comments");
     }
 }

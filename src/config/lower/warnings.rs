@@ -9,7 +9,7 @@ use crate::config::shape::Fields;
 use crate::config::shape::keys::{CHECK, SOURCE};
 use crate::config::{Code, Dedupe, Settings, Source, read, units};
 use crate::name::TargetName;
-use crate::rule::{Effect, Flow, Rule};
+use crate::rule::{Effect, Rule};
 use crate::signature::Check;
 
 use super::clear_text;
@@ -112,13 +112,5 @@ fn warn_rules(parts: &Parts<'_, '_>, findings: &mut Findings) {
                 findings.note(Code::SwitchedOff, node, "this rule is not looked at", None);
             }
         }
-    }
-    let stops = |rule: &Rule| catches_all(rule) && rule.flow == Flow::Stop;
-    if let Some(last) = parts.rules.iter().position(stops)
-        && let Some(next) = list.and_then(Node::list).and_then(|mut nodes| nodes.nth(last + 1))
-    {
-        let text =
-            format!("this rule is never looked at: rules[{last}] matches every event and stops");
-        findings.warn(Code::Hidden, next, text, "move that rule to the end".to_owned());
     }
 }

@@ -297,3 +297,41 @@ fn certificate_authorities_are_read_beside_the_file() {
     let shown = load_now().expect_err("it is none").to_string();
     assert!(shown.contains("certificate 1 cannot be read"), "{shown}");
 }
+
+/// However many rules are hidden, they take no room of what else is found, and the file stays one without an error.
+#[test]
+fn warns_of_many_hidden_rules_a_bounded_number_of_times() {
+    let rules: String =
+        (0..1_500).map(|rule| format!("  - {{ name: r{rule}, to: crm, stop: true }}\n")).collect();
+    let text = format!(
+        "version: 1\nsources: {{ retell: {{ path: /webhook, verify: none }} }}\n\
+         targets: {{ crm: {{ kind: log }} }}\nrules:\n{rules}"
+    );
+    let mut warnings = load_plain(&text).unwrap().warnings.list;
+    assert!(warnings.iter().all(|warning| warning.level == Level::Warning), "{warnings:?}");
+    warnings.retain(|warning| warning.code == Code::Hidden);
+    assert_eq!(warnings.len(), 101);
+    let more = "1399 more rules can never match, or are never reached";
+    assert!(warnings.iter().any(|warning| warning.text == more), "{warnings:?}");
+}
+
+/// What comes from outside is in no finding, and neither is the name of a rule that does.
+#[test]
+fn proofs_repeat_nothing_that_comes_from_outside() {
+    let text = "version: 1\nsources: { retell: { path: /webhook, verify: none } }\n\
+         targets: { crm: { kind: log } }\nrules:\n  \
+         - { name: \"${N:-canary}\", to: crm, stop: true, when: { agent_id: \"${A:-canary}\" } }\n  \
+         - { name: b, to: crm, when: { agent_id: \"${A:-canary}\" } }\n  \
+         - { name: c, to: crm, when: { agent_id: \"${A:-canary}\", fields: { $.call.agent_id: x } } }\n  \
+         - { name: d, to: crm }\n";
+    let warnings = load_plain(text).unwrap().warnings.list;
+    let proven = warnings.iter().filter(|w| matches!(w.code, Code::Hidden | Code::NeverMatches));
+    let texts: Vec<&str> = proven.map(|warning| warning.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "this rule is never reached: rules[0] (line 5) matches every event that it matches, and stops",
+            "this rule can never match: `agent_id` (line 7) and `$.call.agent_id` (line 7) exclude each other",
+        ]
+    );
+}
