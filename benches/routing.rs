@@ -13,7 +13,9 @@ use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_ma
 use hookswitch::clock::Timestamp;
 use hookswitch::event::{Envelope, Event, EventId, RequestParts};
 use hookswitch::name::{RuleName, SourceName, TargetName};
-use hookswitch::rule::{Effect, Field, Flow, Literal, Matcher, Operator, Rule, RuleSet, Test};
+use hookswitch::rule::{
+    Effect, Field, Flow, Literal, Matcher, Mode, Operator, Rule, RuleSet, Test,
+};
 
 /// About 16 KB.
 const BODY: &str = include_str!("../tests/fixtures/retell/call_ended.json");
@@ -34,6 +36,7 @@ fn rules(count: usize) -> Vec<Rule> {
         when,
         effect: Effect::Send(vec![target(number)]),
         flow: Flow::Continue,
+        mode: Mode::Live,
         enabled: true,
         line: None,
         end_line: None,

@@ -12,7 +12,8 @@
 mod support;
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -41,6 +42,16 @@ fn nowhere() -> String {
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
+}
+
+/// What a listener answers at a path.
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
 }
 
 const STARTED: &[u8] = include_bytes!("fixtures/retell/call_started.json");
@@ -572,6 +583,35 @@ fn a_file_is_compared_with_what_runs() {
     let odd = output(against(&address).args(["--since", "yesterday"]));
     assert_eq!(odd.status.code(), Some(1));
     assert!(lossy(&odd.stderr).contains("since is a time"), "{}", lossy(&odd.stderr));
+}
+
+#[test]
+fn a_rule_that_only_watches_is_seen_and_sends_nothing() {
+    let folder = folder();
+    let watching = "rules: [{ name: trial, mode: shadow, to: [next], stop: true }, ";
+    let rules = rules(&nowhere()).replace("rules: [", watching);
+    let rules = rules.replace("targets: {", "targets: { next: { kind: log },");
+    let instance = Instance::start(folder.path(), &rules, |_| {});
+    assert!(instance.post(STARTED).starts_with("HTTP/1.1 204"));
+    let listed = json(&mut instance.command(&["events", "-o", "json"]));
+    let event = &listed["events"][0];
+    assert_eq!((&event["shadow"][0], &event["rules"][0]), (&"trial".into(), &"everything".into()));
+    assert_eq!(event["deliveries"].as_array().map(Vec::len), Some(1), "{event}");
+    let told = text(&mut instance.command(&["explain", event["id"].as_str().unwrap()]));
+    assert!(told.contains("\nGoes to crm\nRules in shadow would send it to next\n"), "{told}");
+    assert!(told.contains("✓ trial (in shadow: to next, then stop)"), "{told}");
+    assert!(!told.contains("Note: on arrival"), "{told}");
+    let metrics = get(instance.admin, "/metrics");
+    let series = "\nhookswitch_rule_shadow_matches_total{rule=\"trial\"} 1\n";
+    assert!(metrics.contains(series), "{metrics}");
+
+    let id = event["id"].as_str().unwrap();
+    let mut save = instance.command(&["test", "--save", id, "--name", "it"]);
+    text(save.arg(folder.path().join("rules.yaml")));
+    let written = fs::read_to_string(folder.path().join("rules.yaml")).unwrap();
+    assert!(written.ends_with("      rules: [everything]\n      shadow: [trial]\n"), "{written}");
+    let ran = text(hookswitch().arg("test").arg(folder.path().join("rules.yaml")));
+    assert!(ran.contains("1 test, 1 passed") && !ran.contains("no test exercises"), "{ran}");
 }
 
 #[test]

@@ -43,13 +43,13 @@ pub(super) async fn send(
     }
     let (original, _) = parts.store.event(id).await?;
     let event = read(parts, snapshot, &original.envelope, body.into())?;
-    let (rules, planned) = plan(snapshot, &event, to)?;
+    let Matched { rules, shadow, planned } = plan(snapshot, &event, to)?;
     let append = Append {
         envelope: Arc::clone(event.envelope()),
         body: event.body().clone(),
         state: EventState::Routed,
         rules: rules.clone(),
-        shadow: Vec::new(),
+        shadow,
         revision: snapshot.revision.number,
         edited_from: Some(id),
         deliveries: planned
@@ -102,15 +102,18 @@ fn read(
     }
 }
 
-/// The rules that match, and where they send it.
-fn plan(
-    snapshot: &Snapshot,
-    event: &Event,
-    to: Option<&str>,
-) -> Result<(Vec<RuleName>, Vec<Planned>), Failure> {
+/// The rules that match, those that only watch, and where it is sent.
+struct Matched {
+    rules: Vec<RuleName>,
+    shadow: Vec<RuleName>,
+    planned: Vec<Planned>,
+}
+
+/// What the rules make of it; only to one of these targets, if one is named.
+fn plan(snapshot: &Snapshot, event: &Event, to: Option<&str>) -> Result<Matched, Failure> {
     let number = snapshot.revision.number;
     let refused = |why: String| Failure::refused(format!("{why}; nothing was stored"));
-    let Plan { rules, disposition } = snapshot.rules.plan(event);
+    let Plan { rules, shadow, disposition } = snapshot.rules.plan(event);
     let mut planned = match disposition {
         Disposition::Routed(planned) => planned,
         Disposition::Ignored => {
@@ -130,5 +133,5 @@ fn plan(
             )));
         }
     }
-    Ok((rules, planned))
+    Ok(Matched { rules, shadow, planned })
 }

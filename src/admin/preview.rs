@@ -274,12 +274,17 @@ fn rule(change: &RuleChange) -> wire::RuleChange {
     };
     let (running, new): (Tally, Tally) =
         (change.running.unwrap_or_default(), change.new.unwrap_or_default());
+    let shadow = (running.shadow.or(new.shadow)).map(|_| wire::Sides {
+        running: running.shadow.unwrap_or(0),
+        new: new.shadow.unwrap_or(0),
+    });
     wire::RuleChange {
         name: change.name.to_string(),
         running: running.matches,
         new: new.matches,
         only,
         deliveries: wire::Sides { running: running.deliveries, new: new.deliveries },
+        shadow,
     }
 }
 
@@ -305,5 +310,7 @@ fn differing(event: &Differing) -> wire::Differing {
         after: event.after.disposition.to_owned(),
         rules_before: texts(&event.before.rules),
         rules_after: texts(&event.after.rules),
+        shadow_before: texts(&event.before.shadow),
+        shadow_after: texts(&event.after.shadow),
     }
 }

@@ -39,7 +39,7 @@ fn rule(rule: &Rule, matches: RuleMatches) -> wire::Rule {
         to,
         ignore,
         stop: rule.flow == Flow::Stop,
-        mode: "live".to_owned(),
+        mode: rule.mode.as_str().to_owned(),
         line: rule.line,
         end_line: rule.end_line,
         matches: matches.count,

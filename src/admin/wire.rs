@@ -502,7 +502,7 @@ pub struct Rule {
     pub ignore: bool,
     /// Whether later rules are not looked at once it matched.
     pub stop: bool,
-    /// `live`: what it says is done.
+    /// `live`, or `shadow` if it only watches.
     pub mode: String,
     /// The line of the text where it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -773,6 +773,9 @@ pub struct RuleChange {
     pub only: Option<String>,
     /// Deliveries that it is the first to ask for.
     pub deliveries: Sides,
+    /// Of a rule in shadow: deliveries that it would add if it were live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Sides>,
 }
 
 /// A target, in [`Preview`].
@@ -818,4 +821,10 @@ pub struct Differing {
     pub rules_before: Vec<String>,
     /// And under the new one.
     pub rules_after: Vec<String>,
+    /// The rules in shadow that match under the running revision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadow_before: Vec<String>,
+    /// And under the new one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadow_after: Vec<String>,
 }

@@ -276,6 +276,7 @@ impl Opened {
             &snapshot.rules.rules().iter().map(|rule| rule.name.clone()).collect::<Vec<_>>(),
             &snapshot.targets.keys().cloned().collect::<Vec<_>>(),
         );
+        metrics.in_shadow(&snapshot.rules.shadows());
         metrics.reloaded(Some((snapshot.revision, now)));
         Ok(Self { snapshot, store, metrics, listen, admin })
     }

@@ -246,7 +246,8 @@ fn rules(preview: &Preview) -> Option<Table> {
     let changed = || {
         preview.rules.iter().filter(|rule| {
             let Sides { running, new } = rule.deliveries;
-            rule.running != rule.new || running != new || rule.only.is_some()
+            let shadow = rule.shadow.is_some_and(|shadow| shadow.new > 0);
+            rule.running != rule.new || running != new || rule.only.is_some() || shadow
         })
     };
     changed().next()?;
@@ -256,6 +257,13 @@ fn rules(preview: &Preview) -> Option<Table> {
             Some("running") => "taken out",
             Some(_) => "new",
             None => "",
+        };
+        let only = match rule.shadow {
+            Some(Sides { new, .. }) => {
+                let comma = if only.is_empty() { "" } else { ", " };
+                format!("{only}{comma}in shadow: would add {new}")
+            }
+            None => only.to_owned(),
         };
         let deliveries = arrow(rule.deliveries.running, rule.deliveries.new);
         table.row([
@@ -326,6 +334,7 @@ mod tests {
             "rules": [
                 { "name": "angry", "running": 3, "new": 12, "deliveries": { "running": 3, "new": 12 } },
                 { "name": "same", "running": 1, "new": 1, "deliveries": { "running": 1, "new": 1 } },
+                { "name": "trial", "running": 0, "new": 7, "only": "new", "deliveries": { "running": 0, "new": 0 }, "shadow": { "running": 0, "new": 5 } },
                 { "name": "sales", "running": 3, "new": 0, "only": "running", "deliveries": { "running": 3, "new": 0 } },
             ],
             "targets": [
@@ -365,6 +374,7 @@ sales-slack  3 → 0       −3
 
 RULE   MATCHES  DELIVERIES
 angry  3 → 12   3 → 12
+trial  0 → 7    0           new, in shadow: would add 5
 sales  3 → 0    3 → 0       taken out
 
 deliveries in all            13 → 22

@@ -59,8 +59,10 @@ pub struct Expect {
     pub fate: Option<Fate>,
     /// The targets that get it, and no others.
     pub to: Option<Vec<TargetName>>,
-    /// The rules that match, and no others.
+    /// The live rules that match, and no others.
     pub rules: Option<Vec<RuleName>>,
+    /// The rules in shadow that match, and no others.
+    pub shadow: Option<Vec<RuleName>>,
     /// What targets are sent.
     pub sends: Vec<ExpectedRequest>,
 }

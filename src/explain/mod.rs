@@ -10,6 +10,8 @@ mod request;
 mod stored;
 mod text;
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -17,7 +19,9 @@ use crate::clock::Timestamp;
 use crate::config::Snapshot;
 use crate::event::{Envelope, Event, EventId, Intake, Pairs, RequestParts, Unreadable};
 use crate::name::{RuleName, SourceName, TargetName};
-use crate::rule::{Disposition, Effect, Flow, Plan, PredicateTrace, Rule, RuleOutcome, RuleTrace};
+use crate::rule::{
+    Disposition, Effect, Flow, Mode, Plan, Planned, PredicateTrace, Rule, RuleOutcome, RuleTrace,
+};
 use crate::signature::Check;
 
 pub use request::{BODY_SHOWN_MAX, ExplainedRequest};
@@ -38,6 +42,9 @@ pub struct Explanation {
     pub rules: Vec<ExplainedRule>,
     /// The requests that would go out, secrets masked.
     pub requests: Vec<ExplainedRequest>,
+    /// Those that would go out, too, if the rules in shadow that matched were live.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadow_requests: Vec<ExplainedRequest>,
 }
 
 /// One rule's account, and what the rule is for.
@@ -55,6 +62,8 @@ pub struct ExplainedRule {
     pub ignore: bool,
     /// Whether later rules are not looked at once it matched.
     pub stop: bool,
+    /// Whether it decides any of that, or only watches.
+    pub mode: Mode,
     /// The line of the file where it begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
@@ -88,9 +97,34 @@ pub fn explain(snapshot: &Snapshot, event: &Event, now: Timestamp) -> Explanatio
         disposition: disposition.to_owned(),
         reason: None,
         fallback: by_fallback(&plan),
+        shadow_requests: shadow_requests(snapshot, event, planned, &rules, now),
         rules,
         requests,
     }
+}
+
+/// What the targets of the rules in shadow would be sent, as if those rules were live; but not those that get the event
+/// anyhow.
+fn shadow_requests(
+    snapshot: &Snapshot,
+    event: &Event,
+    planned: &[Planned],
+    rules: &[ExplainedRule],
+    now: Timestamp,
+) -> Vec<ExplainedRequest> {
+    let matched = || rules.iter().filter(|rule| rule.outcome == RuleOutcome::Matched);
+    let mut names = None;
+    let mut seen: HashSet<&TargetName> = planned.iter().map(|planned| &planned.target).collect();
+    let in_shadow = matched().filter(|rule| rule.mode == Mode::Shadow);
+    let targets = in_shadow.flat_map(|rule| &rule.to).filter(|target| seen.insert(target));
+    let request = |target: &TargetName| {
+        let names = names
+            .get_or_insert_with(|| matched().map(|rule| rule.rule.clone()).collect::<Vec<_>>());
+        let order_key = snapshot.rules.order_key(event, target);
+        let planned = Planned { target: target.clone(), order_key };
+        request::explained(snapshot, event, names, &planned, now)
+    };
+    targets.map(request).collect()
 }
 
 /// Explains a body as if it arrived now.
@@ -169,6 +203,7 @@ fn unasked(reason: String) -> Explanation {
         fallback: false,
         rules: Vec::new(),
         requests: Vec::new(),
+        shadow_requests: Vec::new(),
     }
 }
 
@@ -192,6 +227,7 @@ fn explained_rules(rules: &[Rule], traces: Vec<RuleTrace>) -> Vec<ExplainedRule>
             },
             ignore: rule.effect == Effect::Ignore,
             stop: rule.flow == Flow::Stop,
+            mode: rule.mode,
             line: rule.line,
         })
         .collect()

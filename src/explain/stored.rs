@@ -9,11 +9,11 @@ use crate::clock::Timestamp;
 use crate::config::Snapshot;
 use crate::event::EventId;
 use crate::name::RuleName;
-use crate::rule::RuleOutcome;
+use crate::rule::{Mode, RuleOutcome};
 use crate::store::{Body, EventState};
 
 use super::text::line;
-use super::{Explanation, explain_stored};
+use super::{ExplainedRule, Explanation, explain_stored};
 
 /// Most names of what comes from outside that are listed.
 const NAMES_MAX: usize = 20;
@@ -89,7 +89,9 @@ fn otherwise(stored: &Body, explanation: &Explanation) -> Option<String> {
             )
         });
     }
-    let matched = explanation.rules.iter().filter(|rule| rule.outcome == RuleOutcome::Matched);
+    let live =
+        |rule: &&ExplainedRule| rule.outcome == RuleOutcome::Matched && rule.mode == Mode::Live;
+    let matched = explanation.rules.iter().filter(live);
     if matched.map(|rule| &rule.rule).eq(&stored.rules) {
         return None;
     }

@@ -1,6 +1,6 @@
 //! An explanation for people: one line for each thing, in whole words, so that it can be read aloud.
 
-use crate::rule::{PredicateTrace, RuleOutcome};
+use crate::rule::{Mode, PredicateTrace, RuleOutcome};
 
 use super::{ExplainedRequest, ExplainedRule, Explanation};
 
@@ -14,6 +14,12 @@ impl Explanation {
     pub fn text(&self) -> String {
         let mut out = String::new();
         line(&mut out, 0, &self.headline());
+        if !self.shadow_requests.is_empty() {
+            let targets: Vec<&str> =
+                self.shadow_requests.iter().map(|request| request.target.as_str()).collect();
+            let text = format!("Rules in shadow would send it to {}", targets.join(", "));
+            line(&mut out, 0, &text);
+        }
         if !self.rules.is_empty() {
             line(&mut out, 0, "");
             line(&mut out, 0, "Rules");
@@ -23,6 +29,11 @@ impl Explanation {
             line(&mut out, 0, "");
             line(&mut out, 0, "Requests");
             self.requests.iter().for_each(|request| request_text(&mut out, request));
+        }
+        if !self.shadow_requests.is_empty() {
+            line(&mut out, 0, "");
+            line(&mut out, 0, "Requests of rules in shadow, which are not sent");
+            self.shadow_requests.iter().for_each(|request| request_text(&mut out, request));
         }
         out
     }
@@ -55,6 +66,7 @@ fn rule_text(out: &mut String, rule: &ExplainedRule) {
         let to: Vec<&str> = rule.to.iter().map(crate::name::TargetName::as_str).collect();
         format!("to {}{}", to.join(", "), if rule.stop { ", then stop" } else { "" })
     };
+    let effect = if rule.mode == Mode::Shadow { format!("in shadow: {effect}") } else { effect };
     let name = rule.rule.as_str();
     let place = place(rule.line);
     match &rule.outcome {
@@ -183,7 +195,17 @@ mod tests {
     fn rule(name: &str, outcome: RuleOutcome, predicates: Vec<PredicateTrace>) -> ExplainedRule {
         let to = vec![TargetName::new("crm").unwrap()];
         let rule = RuleName::new(name).unwrap();
-        ExplainedRule { rule, outcome, predicates, to, ignore: false, stop: false, line: Some(5) }
+        let mode = Mode::Live;
+        ExplainedRule {
+            rule,
+            outcome,
+            predicates,
+            to,
+            ignore: false,
+            stop: false,
+            mode,
+            line: Some(5),
+        }
     }
 
     fn request(body: &str) -> ExplainedRequest {
@@ -202,6 +224,18 @@ mod tests {
             .map(Arc::from),
             failure: None,
         }
+    }
+
+    /// A rule in shadow that matched, and what it would send.
+    fn watching() -> ExplainedRule {
+        let to = vec![TargetName::new("next").unwrap()];
+        let matched = rule("trial", RuleOutcome::Matched, vec![]);
+        ExplainedRule { mode: Mode::Shadow, stop: true, to, ..matched }
+    }
+
+    fn watched() -> ExplainedRequest {
+        let (order_key, headers) = (None, Vec::new());
+        ExplainedRequest { target: "next".to_owned(), order_key, headers, ..request("1") }
     }
 
     #[test]
@@ -231,6 +265,7 @@ mod tests {
                     )
                 },
                 ExplainedRule { stop: true, ..rule("gold", RuleOutcome::Matched, vec![not]) },
+                watching(),
                 rule(
                     "all",
                     RuleOutcome::NotReached { stopped_by: RuleName::new("gold").unwrap() },
@@ -239,9 +274,11 @@ mod tests {
                 rule("old", RuleOutcome::Disabled, vec![]),
             ],
             requests: vec![request(r#"{"id": "a\u001b[2Jb"}"#)],
+            shadow_requests: vec![watched()],
         };
         let expected = "\
 Goes to crm
+Rules in shadow would send it to next
 
 Rules
   ✗ no turns (ignore) [line 5]
@@ -249,6 +286,8 @@ Rules
   ✓ gold (to crm, then stop) [line 5]
     ✓ not:
       ✗ metadata.tier is \"test\", found \"gold\" [line 7]
+  ✓ trial (in shadow: to next, then stop) [line 5]
+    it has no condition, so it matches every event
   - all: not looked at, because \"gold\" stopped [line 5]
   - old: not enabled [line 5]
 
@@ -260,6 +299,11 @@ Requests
     {
       \"id\": \"a\\u001b[2Jb\"
     }
+
+Requests of rules in shadow, which are not sent
+  next (http)
+    POST https://crm.example.com/***
+    1
 ";
         assert_eq!(explanation.text(), expected);
     }
@@ -277,6 +321,7 @@ Requests
                 vec![predicate("event", "is \"a\"", hostile, false)],
             )],
             requests: vec![request(&serde_json::to_string(hostile).unwrap())],
+            shadow_requests: vec![request(&serde_json::to_string(hostile).unwrap())],
         };
         let text = explanation.text();
         assert!(text.contains("found \\u{1b}[2J"), "{text}");

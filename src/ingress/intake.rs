@@ -70,6 +70,7 @@ struct Prepared {
     /// None if it is quarantined.
     event: Option<Arc<Event>>,
     rules: Arc<[RuleName]>,
+    shadow: Vec<RuleName>,
     targets: Vec<TargetName>,
     result: EventResult,
 }
@@ -136,25 +137,24 @@ fn prepare(chosen: &Chosen, intake: Intake) -> Result<(Append, Prepared), Proble
             (None, envelope, body, Err(reason))
         }
     };
-    let (rules, state, planned, result) = match plan {
-        Ok(Plan { rules, disposition: Disposition::Routed(planned) }) => {
-            (rules, EventState::Routed, planned, EventResult::Routed)
-        }
-        Ok(Plan { rules, disposition: Disposition::Ignored }) => {
-            (rules, EventState::Ignored, Vec::new(), EventResult::Ignored)
-        }
-        Ok(Plan { rules, disposition: Disposition::Unrouted }) => {
-            (rules, EventState::Unrouted, Vec::new(), EventResult::Unrouted)
-        }
+    let (rules, shadow, fate) = match plan {
+        Ok(Plan { rules, shadow, disposition }) => (rules, shadow, Ok(disposition)),
+        Err(reason) => (Vec::new(), Vec::new(), Err(reason)),
+    };
+    let (state, planned, result) = match fate {
+        Ok(Disposition::Routed(planned)) => (EventState::Routed, planned, EventResult::Routed),
+        Ok(Disposition::Ignored) => (EventState::Ignored, Vec::new(), EventResult::Ignored),
+        Ok(Disposition::Unrouted) => (EventState::Unrouted, Vec::new(), EventResult::Unrouted),
         Err(reason) => {
             let state = EventState::Quarantined { reason: reason.to_string() };
-            (Vec::new(), state, Vec::new(), EventResult::Quarantined)
+            (state, Vec::new(), EventResult::Quarantined)
         }
     };
     let prepared = Prepared {
         envelope: Arc::clone(&envelope),
         event,
         rules: rules.as_slice().into(),
+        shadow: shadow.clone(),
         targets: planned.iter().map(|planned| planned.target.clone()).collect(),
         result,
     };
@@ -164,7 +164,7 @@ fn prepare(chosen: &Chosen, intake: Intake) -> Result<(Append, Prepared), Proble
         body,
         state,
         rules,
-        shadow: Vec::new(),
+        shadow,
         revision: chosen.snapshot().revision.number,
         edited_from: None,
         deliveries: planned
@@ -177,7 +177,7 @@ fn prepare(chosen: &Chosen, intake: Intake) -> Result<(Append, Prepared), Proble
 
 /// The event is on stable storage: its deliveries go out, it is counted, and it is answered.
 fn tell(shared: &Shared, source: &Source, prepared: &Prepared, appended: Appended) -> Answer {
-    let Prepared { envelope, event, rules, targets, result } = prepared;
+    let Prepared { envelope, event, rules, shadow, targets, result } = prepared;
     let metrics = &shared.parts.metrics;
     let id = envelope.id;
     let source = &source.name;
@@ -188,6 +188,9 @@ fn tell(shared: &Shared, source: &Source, prepared: &Prepared, appended: Appende
             }
             for rule in rules.iter() {
                 metrics.rule_matched(rule, id, envelope.received_at);
+            }
+            for rule in shadow {
+                metrics.rule_watched(rule, id, envelope.received_at);
             }
             for target in targets {
                 metrics.delivery(target, DeliveryResult::Created, 1);

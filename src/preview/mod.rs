@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::config::Snapshot;
 use crate::event::EventId;
 use crate::name::{RuleName, TargetName};
-use crate::rule::{Disposition, Effect};
+use crate::rule::{Disposition, Effect, Mode, Rule};
 use crate::store::{Body, EventState};
 
 /// Most events that are listed because they differ.
@@ -58,6 +58,8 @@ pub struct Tally {
     pub matches: u64,
     /// Deliveries that it is the first to ask for.
     pub deliveries: u64,
+    /// If it is in shadow: deliveries that it would add if it were live.
+    pub shadow: Option<u64>,
 }
 
 /// What one revision came to beside its rules.
@@ -109,8 +111,10 @@ pub struct Differing {
 pub struct Fate {
     /// `routed`, `ignored`, `unrouted` or `quarantined`.
     pub disposition: &'static str,
-    /// The rules that match.
+    /// The live rules that match.
     pub rules: Vec<RuleName>,
+    /// The rules in shadow that match.
+    pub shadow: Vec<RuleName>,
 }
 
 /// One rule of either revision.
@@ -266,7 +270,11 @@ impl Side {
     fn new(snapshot: Arc<Snapshot>) -> Self {
         let rules = snapshot.rules.rules();
         let places = (0..).zip(rules).map(|(at, rule)| (rule.name.clone(), at)).collect();
-        let tallies = vec![Tally::default(); rules.len()];
+        let tally = |rule: &Rule| {
+            let shadow = (rule.mode == Mode::Shadow).then_some(0);
+            Tally { shadow, ..Tally::default() }
+        };
+        let tallies = rules.iter().map(tally).collect();
         Self {
             places,
             rules: tallies,
@@ -288,14 +296,16 @@ impl Side {
             Disposition::Ignored => ("ignored", Vec::new()),
             Disposition::Unrouted => ("unrouted", Vec::new()),
         };
-        Some(Planned { fate: Fate { disposition, rules: plan.rules }, targets })
+        let fate = Fate { disposition, rules: plan.rules, shadow: plan.shadow };
+        Some(Planned { fate, targets })
     }
 
     /// Counts it. Each delivery counts for the first rule that asks for it, so the sum is that of all.
     fn count(&mut self, planned: Option<Planned>) -> Planned {
         let Some(planned) = planned else {
             self.totals.quarantined += 1;
-            let fate = Fate { disposition: "quarantined", rules: Vec::new() };
+            let (rules, shadow) = (Vec::new(), Vec::new());
+            let fate = Fate { disposition: "quarantined", rules, shadow };
             return Planned { fate, targets: Vec::new() };
         };
         let deliveries = planned.targets.len() as u64;
@@ -326,7 +336,22 @@ impl Side {
                 }
             }
         }
+        self.count_shadow(&planned);
         planned
+    }
+
+    /// Counts what each rule in shadow would add if it alone were live.
+    fn count_shadow(&mut self, planned: &Planned) {
+        for name in &planned.fate.shadow {
+            let Some(place) = self.places.get(name).copied() else { continue };
+            let rule = self.snapshot.rules.rules().get(place);
+            let Some((tally, rule)) = self.rules.get_mut(place).zip(rule) else { continue };
+            tally.matches += 1;
+            if let Effect::Send(targets) = &rule.effect {
+                let more = targets.iter().filter(|target| !planned.targets.contains(target));
+                *tally.shadow.get_or_insert(0) += more.count() as u64;
+            }
+        }
     }
 
     fn named(&self) -> impl Iterator<Item = (&RuleName, Tally)> {
@@ -342,6 +367,7 @@ impl Side {
 impl Fate {
     fn bounded(mut self) -> Self {
         self.rules.truncate(NAMES_MAX);
+        self.shadow.truncate(NAMES_MAX);
         self
     }
 }

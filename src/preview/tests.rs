@@ -86,7 +86,7 @@ fn totals_moves_and_events_are_told() {
             target("slack", [2, 0, 0, 2]),
         ]
     );
-    let tally = |matches, deliveries| Some(Tally { matches, deliveries });
+    let tally = |matches, deliveries| Some(Tally { matches, deliveries, shadow: None });
     let rules: Vec<_> = comparison
         .rules()
         .into_iter()
@@ -129,6 +129,22 @@ fn totals_moves_and_events_are_told() {
     assert_eq!((first.before.disposition, first.after.disposition), ("ignored", "unrouted"));
     assert_eq!(names(&first.before.rules), ["turns"]);
     assert_eq!(first.call.as_deref(), Some("1"));
+}
+
+#[test]
+fn a_rule_in_shadow_makes_no_difference_and_says_what_it_would_add() {
+    let trial = "{ name: trial, mode: shadow, when: { event: { prefix: call_ } }, to: [crm, fresh], stop: true }";
+    let watching = RUNNING.replace("rules:\n", &format!("rules:\n  - {trial}\n"));
+    let mut comparison = Comparison::new(snapshot(RUNNING), snapshot(&watching));
+    for (number, name) in (1..).zip(["call_ended", "call_analyzed", "other"]) {
+        comparison.look(Some(&event(number, &format!(r#"{{"event":"{name}"}}"#))));
+    }
+    assert_eq!(comparison.differing_total, 0);
+    let trial = comparison.rules().pop().expect("the new rule comes last");
+    assert_eq!((trial.name.as_str(), trial.running), ("trial", None));
+    // The first goes to crm anyhow; both would go to fresh.
+    let would = Tally { matches: 2, deliveries: 0, shadow: Some(3) };
+    assert_eq!(trial.new, Some(would));
 }
 
 #[test]

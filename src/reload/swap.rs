@@ -153,6 +153,7 @@ impl Swap {
         let rules: Vec<_> = next.rules.rules().iter().map(|rule| rule.name.clone()).collect();
         let targets: Vec<_> = next.targets.keys().cloned().collect();
         metrics.configured(&sources, &rules, &targets);
+        metrics.in_shadow(&next.rules.shadows());
         metrics.restart_pending(u64::try_from(waiting.len()).unwrap_or(u64::MAX));
         if !waiting.is_empty() {
             warn!(keys = waiting.join(", "), "changed keys keep their old value until a restart");

@@ -13,6 +13,8 @@ mod words;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::{RuleName, TargetName};
 
 pub use matcher::{Field, Matcher};
@@ -31,6 +33,8 @@ pub struct Rule {
     pub effect: Effect,
     /// Whether later rules are looked at after it matched.
     pub flow: Flow,
+    /// Whether it decides anything.
+    pub mode: Mode,
     /// Whether it is looked at at all (`enabled: false` takes it out, but it is still listed).
     pub enabled: bool,
     /// The line of the file where it begins, if it is from one.
@@ -57,11 +61,35 @@ pub enum Flow {
     Stop,
 }
 
+/// Whether a rule decides anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It does.
+    #[default]
+    Live,
+    /// It is matched, counted and listed with the event; it names no target, stops nothing, ignores nothing, and is no match
+    /// for the fallback.
+    Shadow,
+}
+
+impl Mode {
+    /// Its name in the file and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Shadow => "shadow",
+        }
+    }
+}
+
 /// Which rules matched an event, and what follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The rules that matched, in file order.
+    /// The live rules that matched, in file order.
     pub rules: Vec<RuleName>,
+    /// The shadow rules that matched, in file order. Nothing follows from them.
+    pub shadow: Vec<RuleName>,
     /// What follows.
     pub disposition: Disposition,
 }

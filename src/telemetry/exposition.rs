@@ -64,6 +64,16 @@ impl Inner {
         for (rule, series) in rules.iter() {
             counter(family.encode_family(&[("rule", rule.as_str())])?, series.matches.get())?;
         }
+        let shadows = self.shadows.load();
+        let mut family = encoder.encode_descriptor(
+            "hookswitch_rule_shadow_matches",
+            "Events that a rule in shadow matched; nothing followed from it",
+            None,
+            MetricType::Counter,
+        )?;
+        for (rule, series) in shadows.iter() {
+            counter(family.encode_family(&[("rule", rule.as_str())])?, series.matches.get())?;
+        }
         let family = encoder.encode_descriptor(
             "hookswitch_ack",
             "Time from the last byte of an event to its answer",

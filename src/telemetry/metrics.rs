@@ -96,6 +96,13 @@ pub(super) struct RuleSeries {
     last: Mutex<Option<(EventId, Timestamp)>>,
 }
 
+impl RuleSeries {
+    fn add(&self, event: EventId, at: Timestamp) {
+        self.matches.add(1);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((event, at));
+    }
+}
+
 /// How often a rule matched since the program began, or since a reload added it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RuleMatches {
@@ -134,6 +141,7 @@ pub struct Metrics {
 pub(super) struct Inner {
     pub(super) sources: ArcSwap<Table<SourceName, SourceSeries>>,
     pub(super) rules: ArcSwap<Table<RuleName, RuleSeries>>,
+    pub(super) shadows: ArcSwap<Table<RuleName, RuleSeries>>,
     pub(super) targets: ArcSwap<Table<TargetName, TargetSeries>>,
     /// Where minutes are counted from.
     began: Instant,
@@ -168,6 +176,7 @@ impl Metrics {
         let inner = Arc::new(Inner {
             sources: ArcSwap::default(),
             rules: ArcSwap::default(),
+            shadows: ArcSwap::default(),
             targets: ArcSwap::default(),
             began: Instant::now(),
             configuring: Mutex::default(),
@@ -211,15 +220,22 @@ impl Metrics {
     /// A rule matched an event that arrived `at`. A rule that a reload took out in this moment is not counted.
     pub fn rule_matched(&self, rule: &RuleName, event: EventId, at: Timestamp) {
         if let Some(series) = self.inner.rules.load().get(rule) {
-            series.matches.add(1);
-            *series.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((event, at));
+            series.add(event, at);
         }
     }
 
-    /// What a rule of the configuration matched; nothing of any other.
+    /// A rule in shadow matched an event that arrived `at`.
+    pub fn rule_watched(&self, rule: &RuleName, event: EventId, at: Timestamp) {
+        if let Some(series) = self.inner.shadows.load().get(rule) {
+            series.add(event, at);
+        }
+    }
+
+    /// What a rule of the configuration matched, live or in shadow; nothing of any other.
     pub fn rule_matches(&self, rule: &RuleName) -> RuleMatches {
-        let rules = self.inner.rules.load();
-        rules.get(rule).map_or_else(RuleMatches::default, |series| RuleMatches {
+        let (shadows, rules) = (self.inner.shadows.load(), self.inner.rules.load());
+        let series = shadows.get(rule).or_else(|| rules.get(rule));
+        series.map_or_else(RuleMatches::default, |series| RuleMatches {
             count: series.matches.get(),
             last: *series.last.lock().unwrap_or_else(PoisonError::into_inner),
         })
@@ -321,6 +337,13 @@ impl Metrics {
         inner.rules.store(Arc::new(inner.rules.load().with(rules)));
         inner.targets.store(Arc::new(inner.targets.load().with(targets)));
         inner.removed().retain(|name, _| !targets.contains(name));
+    }
+
+    /// The rules in shadow: series of others are removed, and those of new ones begin at zero.
+    pub fn in_shadow(&self, rules: &[RuleName]) {
+        let inner = &self.inner;
+        let _one = inner.configuring.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.shadows.store(Arc::new(inner.shadows.load().with(rules)));
     }
 
     /// A reload ended: the running revision and when, or a refusal.

@@ -32,6 +32,10 @@ fn filled() -> Metrics {
     metrics.configured(&[source("retell")], std::slice::from_ref(&rule), &[target("crm")]);
     metrics.event(&source("retell"), EventResult::Routed);
     metrics.rule_matched(&rule, id(1), Timestamp::from_millis(1));
+    let watching = RuleName::new("trial").unwrap();
+    metrics.in_shadow(std::slice::from_ref(&watching));
+    metrics.rule_watched(&watching, id(2), Timestamp::from_millis(2));
+    metrics.rule_watched(&rule, id(2), Timestamp::from_millis(2));
     metrics.connections(5);
     metrics.acknowledged(Duration::from_millis(3));
     metrics.committed(Duration::from_millis(2));
@@ -58,6 +62,7 @@ fn the_names_are_those_of_the_documents() {
         (r#"hookswitch_events_total{source="retell",result="routed"}"#, 1.0),
         (r#"hookswitch_events_total{source="retell",result="store_failed"}"#, 0.0),
         (r#"hookswitch_rule_matches_total{rule="the \"angry\" \\ callers"}"#, 1.0),
+        (r#"hookswitch_rule_shadow_matches_total{rule="trial"}"#, 1.0),
         (r#"hookswitch_deliveries_total{target="crm",result="created"}"#, 2.0),
         (r#"hookswitch_deliveries_total{target="crm",result="dead_dropped"}"#, 1.0),
         (r#"hookswitch_attempts_total{target="crm",outcome="panicked"}"#, 1.0),

@@ -45,7 +45,7 @@ pub struct Report {
     pub verdicts: Vec<Vec<Difference>>,
     /// How long each of them took.
     pub took: Vec<Duration>,
-    /// The rules that matched in any of them.
+    /// The rules that matched in any of them, live or in shadow.
     exercised: HashSet<RuleName>,
 }
 
@@ -140,7 +140,9 @@ fn verdict(snapshot: &Snapshot, trial: &Trial) -> (Vec<Difference>, Vec<RuleName
     routing(&trial.expect, &plan, &mut differences);
     sends(snapshot, &event, &trial.expect, &plan, &mut differences);
     differences.truncate(DIFFERENCES_MAX);
-    (differences, plan.rules)
+    let Plan { mut rules, shadow, .. } = plan;
+    rules.extend(shadow);
+    (differences, rules)
 }
 
 fn sample(trial: &Trial) -> Sample {
@@ -199,11 +201,13 @@ fn routing(expect: &Expect, plan: &Plan, differences: &mut Vec<Difference>) {
             differences.push(Difference::plain("to", expected, found));
         }
     }
-    if let Some(rules) = &expect.rules {
-        let wanted: BTreeSet<&RuleName> = rules.iter().collect();
-        if wanted != plan.rules.iter().collect() {
+    let matched = [("rules", &expect.rules, &plan.rules), ("shadow", &expect.shadow, &plan.shadow)];
+    for (place, expected, found) in matched {
+        let Some(expected) = expected else { continue };
+        let wanted: BTreeSet<&RuleName> = expected.iter().collect();
+        if wanted != found.iter().collect() {
             let names = |rules: &[RuleName]| listed(rules.iter().map(RuleName::as_str));
-            differences.push(Difference::plain("rules", names(rules), names(&plan.rules)));
+            differences.push(Difference::plain(place, names(expected), names(found)));
         }
     }
 }

@@ -26,6 +26,7 @@ rules:
   - { name: unhappy, when: { fields: { $.call.mood: bad }, header: { x-region: eu } }, to: [slack] }
   - { name: elsewhere, when: { source: second }, to: [log] }
   - { name: off, enabled: false, to: [log] }
+  - { name: trial, mode: shadow, when: { event: call_ended }, to: [slack] }
 tests:
 "#;
 
@@ -54,6 +55,8 @@ fn what_is_as_expected_passes() {
         "expect: { to: crm }",
         "expect: { to: [crm], rules: [ended] }",
         "expect: { rules: ended }",
+        "expect: { to: crm, rules: ended, shadow: trial }",
+        "change: { $.event: other }, expect: { unrouted: true, shadow: [] }",
         "change: { $.event: transcript_updated }, expect: { ignored: true, rules: [turns] }",
         "change: { $.event: other }, expect: { unrouted: true }",
         "remove: [$.event], expect: { unrouted: true }",
@@ -74,6 +77,8 @@ fn what_is_not_is_told_with_what_was_found() {
     for (rest, told) in [
         ("expect: { to: [slack, log] }", "to: expected slack, log, found crm"),
         ("expect: { rules: [] }", "rules: expected none, found ended"),
+        ("expect: { rules: [ended, trial] }", "rules: expected ended, trial, found ended"),
+        ("expect: { shadow: [] }", "shadow: expected none, found trial"),
         ("expect: { unrouted: true }", "unrouted: expected it to go nowhere, found it goes to crm"),
         (
             "change: { $.event: x }, expect: { to: crm }",
@@ -127,7 +132,7 @@ fn what_may_be_logged_holds_no_value_of_an_event() {
         problem.text,
         "the test \"it\" fails: to: expected log, found crm; sends.crm.body.id: found another value than expected"
     );
-    assert_eq!(proven.warnings.place(problem), Some((21, 13)));
+    assert_eq!(proven.warnings.place(problem), Some((22, 13)));
     assert!(proven.trials.is_empty(), "what runs for long has no use for them");
 }
 

@@ -7,7 +7,7 @@ use hookswitch::event::{Event, Intake, Unreadable};
 use hookswitch::name::{RuleName, TargetName};
 use hookswitch::path::Path;
 use hookswitch::rule::{
-    Disposition, Effect, Field, Flow, Matcher, ORDER_KEY_MAX, Operator, Rule, RuleSet, Test,
+    Disposition, Effect, Field, Flow, Matcher, Mode, ORDER_KEY_MAX, Operator, Rule, RuleSet, Test,
 };
 use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -180,6 +180,7 @@ fn rule(when: Option<Matcher>, to: Vec<TargetName>) -> Rule {
         when,
         effect: Effect::Send(to),
         flow: Flow::Continue,
+        mode: Mode::Live,
         enabled: true,
         line: None,
         end_line: None,

@@ -97,6 +97,41 @@ fn a_routed_event_shows_rules_and_requests() {
 }
 
 #[test]
+fn a_rule_in_shadow_is_explained_with_what_it_would_add() {
+    let trial = "- { name: trial, mode: shadow, when: { event: call_analyzed }, to: [log, crm, broken], stop: true }";
+    let rules = RULES
+        .replace("rules:\n", &format!("rules:\n  {trial}\n"))
+        .replace("to: [slack, crm, warehouse, broken, log]", "to: [slack, log]");
+    let overrides = Overrides::default();
+    let origin = std::path::Path::new("rules.yaml");
+    let snapshot =
+        config::load_text(&rules, origin, &MapEnvironment::default(), &overrides).unwrap();
+    let explanation = explain_sample(&snapshot, gold().to_string().into(), Sample::default(), NOW);
+    let shown = as_json(&explanation);
+    let targets = |of: &str| -> Vec<Value> {
+        shown[of].as_array().unwrap().iter().map(|request| request["target"].clone()).collect()
+    };
+    assert_eq!(targets("requests"), ["slack", "log"], "nothing follows from it");
+    assert_eq!(targets("shadow_requests"), ["crm", "broken"], "the log has it anyhow");
+    assert_eq!(shown["shadow_requests"][0]["body"], json!({"id": "call_1", "minutes": 1.5}));
+    let trial = &shown["rules"][0];
+    assert_eq!(
+        (&trial["mode"], &trial["outcome"]["result"]),
+        (&json!("shadow"), &json!("matched"))
+    );
+    assert_eq!(shown["rules"][2]["outcome"]["result"], "matched", "it does not stop");
+    let text = explanation.text();
+    assert!(text.starts_with("Goes to slack, log\nRules in shadow would send it to crm, broken\n"));
+    assert!(
+        text.contains("\n  ✓ trial (in shadow: to log, crm, broken, then stop) [line 18]\n"),
+        "{text}"
+    );
+    for told in [shown.to_string(), text, format!("{explanation:?}")] {
+        assert!(!told.contains("canary"), "{told}");
+    }
+}
+
+#[test]
 fn no_secret_is_told() {
     let explanation = explained(gold().to_string(), Sample::default());
     for told in [as_json(&explanation).to_string(), explanation.text(), format!("{explanation:?}")]

@@ -157,6 +157,22 @@ fn swap(mount: &Path, version: &str, text: &str) {
     }
 }
 
+#[tokio::test]
+async fn a_rule_that_comes_to_watch_is_counted_from_zero() {
+    let mut world = World::plain(Finding::default()).await;
+    world.write(&rules("second").replace("name: second", "name: second\n    mode: shadow"));
+    world.runs("second").await;
+    world.succeeds().await;
+    let series = r#"hookswitch_rule_shadow_matches_total{rule="second"}"#;
+    assert_eq!(world.metric(series), "0");
+    world.write(&rules("third"));
+    world.runs("third").await;
+    eventually("it is counted no more", async || {
+        (!world.metrics.encode().contains("shadow_matches_total{")).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_config_map_swap_is_seen() {
     let mut world = World::new(LISTENING, |mount| {

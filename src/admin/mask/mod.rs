@@ -186,7 +186,7 @@ pub(super) fn explanation(explanation: &mut Explanation) {
     for rule in &mut explanation.rules {
         rule.predicates.iter_mut().for_each(predicate);
     }
-    for request in &mut explanation.requests {
+    for request in explanation.requests.iter_mut().chain(&mut explanation.shadow_requests) {
         if let Some(key) = &mut request.order_key {
             MASK.clone_into(key);
         }

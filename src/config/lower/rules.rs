@@ -10,7 +10,7 @@ use crate::config::read;
 use crate::config::shape::Fields;
 use crate::config::shape::keys::RULE;
 use crate::name::{RuleName, TargetName};
-use crate::rule::{Effect, Flow, Rule};
+use crate::rule::{Effect, Flow, Mode, Rule};
 
 use super::conditions::condition;
 
@@ -86,6 +86,8 @@ pub(super) fn rules(file: Fields<'_>, names: &Names<'_>, findings: &mut Findings
             let name = name(fields, at, &mut taken, findings);
             let when = fields.get("when").map(|node| condition(node, findings));
             let effect = effect(fields, names, findings);
+            let shadow = fields.value("mode", read::text) == "shadow";
+            let mode = if shadow { Mode::Shadow } else { Mode::Live };
             let enabled = fields.value("enabled", read::flag);
             let flow = flow(fields, effect.as_ref(), findings);
             let when = match when {
@@ -93,7 +95,7 @@ pub(super) fn rules(file: Fields<'_>, names: &Names<'_>, findings: &mut Findings
                 Some(matcher) => Some(matcher?),
             };
             let (line, end_line) = (Some(node.line()), Some(node.end_line()));
-            Some(Rule { name: name?, when, effect: effect?, flow, enabled, line, end_line })
+            Some(Rule { name: name?, when, effect: effect?, flow, mode, enabled, line, end_line })
         })
         .collect()
 }

@@ -203,10 +203,13 @@ fn expect(fields: Fields<'_>, known: &Known<'_>, findings: &mut Findings) -> Opt
     let fields = Fields::new(fields.get("expect")?, &EXPECT);
     let fate = fate(fields, findings);
     let to = fields.get("to").map(|node| known.targets.named(node, findings));
-    let rules = fields.get("rules").map(|node| rules(node, known, findings));
+    let named = |key: &str, findings: &mut Findings| {
+        fields.get(key).map(|node| rules(node, known, findings))
+    };
+    let (live, shadow) = (named("rules", findings), named("shadow", findings));
     let sends = fields.get("sends").and_then(Node::map).into_iter().flatten();
     let sends = sends.filter_map(|node| sent(node, known, findings)).collect();
-    Some(Expect { fate, to, rules, sends })
+    Some(Expect { fate, to, rules: live, shadow, sends })
 }
 
 /// That it goes nowhere. Then nothing can be expected that says otherwise.

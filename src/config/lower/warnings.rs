@@ -9,7 +9,7 @@ use crate::config::shape::Fields;
 use crate::config::shape::keys::{CHECK, SOURCE};
 use crate::config::{Code, Dedupe, Settings, Source, read, units};
 use crate::name::TargetName;
-use crate::rule::{Effect, Rule};
+use crate::rule::{Effect, Mode, Rule};
 use crate::signature::Check;
 
 use super::clear_text;
@@ -90,7 +90,7 @@ fn warn_targets(parts: &Parts<'_, '_>, fallback: &[TargetName], findings: &mut F
 }
 
 fn warn_rules(parts: &Parts<'_, '_>, findings: &mut Findings) {
-    let catches_all = |rule: &Rule| rule.enabled && rule.when.is_none();
+    let catches_all = |rule: &Rule| rule.enabled && rule.mode == Mode::Live && rule.when.is_none();
     let list = parts.file.get("rules");
     // An empty `fallback` says that this is meant.
     if parts.file.get("fallback").is_none() && !parts.rules.iter().any(catches_all) {

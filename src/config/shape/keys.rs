@@ -477,6 +477,12 @@ pub(in crate::config) static RULE: Object = Object {
             "later rules are not looked at for an event that this one matches",
         )
         .or("false"),
+        Key::new(
+            "mode",
+            Shape::Word(&["live", "shadow"]),
+            "`shadow` lets the rule watch: it is matched, counted and listed, and changes nothing",
+        )
+        .or("live"),
         Key::new("enabled", Shape::Flag, "false takes the rule out, and it is still listed")
             .or("true"),
     ],
@@ -653,7 +659,12 @@ pub(in crate::config) static EXPECT: Object = Object {
         Key::new(
             "rules",
             Shape::Either(&RULE_NAMES),
-            "the rules that match: these and no others; `[]` for none",
+            "the live rules that match: these and no others; `[]` for none",
+        ),
+        Key::new(
+            "shadow",
+            Shape::Either(&RULE_NAMES),
+            "the rules in shadow that match: these and no others; `[]` for none",
         ),
         Key::new("unrouted", Shape::Flag, "`true`: no rule matches, and there is no fallback"),
         Key::new("ignored", Shape::Flag, "`true`: a rule ignores it, and none before sends it"),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::rule::{Effect, Flow, Matcher};
+use crate::rule::{Effect, Flow, Matcher, Mode};
 use crate::target::Kind;
 
 const HEAD: &str = "version: 1\nsources: { a: { path: /a, verify: none } }\n";
@@ -301,8 +301,8 @@ fn certificate_authorities_are_read_beside_the_file() {
 /// However many rules are hidden, they take no room of what else is found, and the file stays one without an error.
 #[test]
 fn warns_of_many_hidden_rules_a_bounded_number_of_times() {
-    let rules: String =
-        (0..1_500).map(|rule| format!("  - {{ name: r{rule}, to: crm, stop: true }}\n")).collect();
+    let rule = |rule| format!("  - {{ name: r{rule}, to: crm, stop: true }}\n");
+    let rules = (0..1_500).map(rule).collect::<Vec<_>>().concat();
     let text = format!(
         "version: 1\nsources: {{ retell: {{ path: /webhook, verify: none }} }}\n\
          targets: {{ crm: {{ kind: log }} }}\nrules:\n{rules}"
@@ -333,5 +333,22 @@ fn proofs_repeat_nothing_that_comes_from_outside() {
             "this rule is never reached: rules[0] (line 5) matches every event that it matches, and stops",
             "this rule can never match: `agent_id` (line 7) and `$.call.agent_id` (line 7) exclude each other",
         ]
+    );
+}
+
+#[test]
+fn a_rule_is_live_unless_it_says_that_it_watches() {
+    let rules = "targets: { out: { kind: log } }\nrules:\n  - { name: a, to: [out] }\n  - { name: b, mode: live, to: [out] }\n  - { name: c, mode: shadow, ignore: true }\n";
+    let snapshot = loaded(rules);
+    let modes: Vec<_> = snapshot.rules.rules().iter().map(|rule| rule.mode).collect();
+    assert_eq!(modes, [Mode::Live, Mode::Live, Mode::Shadow]);
+    // One that watches catches nothing, so the others are still needed.
+    let warned =
+        loaded("targets: { out: { kind: log } }\nrules: [{ name: a, mode: shadow, to: [out] }]\n");
+    assert!(warned.warnings.to_string().contains("there is no `fallback`"), "{}", warned.warnings);
+    let slip = refused(&format!("{HEAD}{}", rules.replace("mode: shadow", "mode: shaddow")));
+    assert!(
+        slip.contains("expected `live` or `shadow`") && slip.contains("did you mean `shadow`?"),
+        "{slip}"
     );
 }

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::index::Index;
 use super::matcher::Condition;
-use super::{Disposition, Effect, Flow, Plan, Planned, Rule, RuleOutcome, RuleTrace, trace};
+use super::{Disposition, Effect, Flow, Mode, Plan, Planned, Rule, RuleOutcome, RuleTrace, trace};
 use crate::event::{Event, FieldId, Reader, ReaderBuilder};
-use crate::name::TargetName;
+use crate::name::{RuleName, TargetName};
 use crate::path::Path;
 
 /// Longest order key, in bytes; a longer one is replaced by its SHA-256.
@@ -37,6 +37,7 @@ struct Compiled {
     /// Places in `targets`; none for `ignore`.
     targets: Box<[u32]>,
     stops: bool,
+    shadow: bool,
 }
 
 impl RuleSet {
@@ -62,6 +63,7 @@ impl RuleSet {
                     Effect::Ignore => Box::default(),
                 },
                 stops: rule.flow == Flow::Stop || rule.effect == Effect::Ignore,
+                shadow: rule.mode == Mode::Shadow,
             })
             .collect();
         let orders =
@@ -95,7 +97,7 @@ impl RuleSet {
 
     /// Looks at the rules with these numbers, in this order.
     fn plan_from(&self, event: &Event, candidates: impl Iterator<Item = u32>) -> Plan {
-        let mut matched = Vec::new();
+        let (mut matched, mut shadow) = (Vec::new(), Vec::new());
         let mut places: Vec<u32> = Vec::new();
         for number in candidates {
             let place = number as usize;
@@ -103,6 +105,10 @@ impl RuleSet {
                 continue;
             };
             if !compiled.when.as_ref().is_none_or(|when| when.holds(event.fields())) {
+                continue;
+            }
+            if compiled.shadow {
+                shadow.push(rule.name.clone());
                 continue;
             }
             matched.push(rule.name.clone());
@@ -118,7 +124,7 @@ impl RuleSet {
             let names = places.iter().filter_map(|place| self.targets.get(*place as usize));
             self.planned(event, names, Disposition::Ignored)
         };
-        Plan { rules: matched, disposition }
+        Plan { rules: matched, shadow, disposition }
     }
 
     /// Whether the rule at `place` is looked at and matches `event`, whatever stands before it.
@@ -132,8 +138,9 @@ impl RuleSet {
 
     /// Whether later rules are not looked at once the rule at `place` matched.
     pub(super) fn stops(&self, place: usize) -> bool {
-        let enabled = self.rules.get(place).is_some_and(|rule| rule.enabled);
-        enabled && self.compiled.get(place).is_some_and(|compiled| compiled.stops)
+        let rule = self.rules.get(place);
+        let decides = rule.is_some_and(|rule| rule.enabled && rule.mode == Mode::Live);
+        decides && self.compiled.get(place).is_some_and(|compiled| compiled.stops)
     }
 
     /// The first rule before `place` that keeps `event` from it, and how many rules were looked at for it.
@@ -185,7 +192,7 @@ impl RuleSet {
                 (RuleOutcome::NotReached { stopped_by }, Vec::new())
             } else if rule.enabled {
                 let holds = compiled.when.as_ref().is_none_or(|when| when.holds(event.fields()));
-                if holds && compiled.stops {
+                if holds && compiled.stops && !compiled.shadow {
                     stopped_by = Some(rule.name.clone());
                 }
                 let pair = rule.when.as_ref().zip(compiled.when.as_ref());
@@ -204,6 +211,12 @@ impl RuleSet {
     /// The rules in file order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The names of the shadow rules, in file order.
+    pub fn shadows(&self) -> Vec<RuleName> {
+        let shadows = self.rules.iter().filter(|rule| rule.mode == Mode::Shadow);
+        shadows.map(|rule| rule.name.clone()).collect()
     }
 
     /// The targets of events that no rule matched.

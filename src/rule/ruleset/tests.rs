@@ -33,10 +33,15 @@ fn rule(name: &str, when: Option<Matcher>, to: &[&str]) -> Rule {
             Effect::Send(to.iter().map(|name| target(name)).collect())
         },
         flow: Flow::Continue,
+        mode: Mode::Live,
         enabled: true,
         line: None,
         end_line: None,
     }
+}
+
+fn shadow(rule: Rule) -> Rule {
+    Rule { mode: Mode::Shadow, ..rule }
 }
 
 fn stopping(rule: Rule) -> Rule {
@@ -97,6 +102,36 @@ fn evaluates_in_file_order_until_a_rule_stops() {
     assert_eq!(plan(&none, "{}"), " -> unrouted");
     let all = RuleSet::new(vec![rule("all", None, &["x"])], vec![], vec![]);
     assert_eq!(plan(&all, "{}"), "all -> x");
+}
+
+#[test]
+fn a_rule_in_shadow_is_matched_and_changes_nothing() {
+    let live = || {
+        vec![
+            rule("one", Some(is(Field::Event, "a")), &["x"]),
+            stopping(rule("two", Some(is(at("$.k"), "v")), &["y"])),
+            rule("rest", Some(is(at("$.r"), "v")), &["r"]),
+        ]
+    };
+    let mut rules = live();
+    rules.insert(0, shadow(rule("no turns", Some(is(Field::Event, "n")), &[])));
+    rules.insert(1, shadow(stopping(rule("all", None, &["z", "x"]))));
+    rules.push(shadow(rule("late", None, &["z"])));
+    rules.push(shadow(Rule { enabled: false, ..rule("off", None, &["z"]) }));
+    let with = RuleSet::new(rules, vec![target("f")], vec![]);
+    let without = RuleSet::new(live(), vec![target("f")], vec![]);
+    for (body, watched) in [
+        (r#"{"event":"a"}"#, "all, late"),
+        (r#"{"event":"a","k":"v","r":"v"}"#, "all"),
+        (r#"{"event":"n"}"#, "no turns, all, late"),
+        ("{}", "all, late"),
+    ] {
+        assert_eq!(plan(&with, body), plan(&without, body), "{body}");
+        let shadow = with.plan(&event(&with, body)).shadow;
+        let names: Vec<&str> = shadow.iter().map(RuleName::as_str).collect();
+        assert_eq!(names.join(", "), watched, "{body}");
+    }
+    assert_eq!(with.shadows().len(), 4);
 }
 
 #[test]
@@ -310,6 +345,7 @@ fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
             Rule {
                 flow: if flags == 1 { Flow::Stop } else { Flow::Continue },
                 enabled: flags != 2,
+                mode: if flags % 5 == 4 { Mode::Shadow } else { Mode::Live },
                 ..rule(&format!("rule {number}"), when, if flags < 18 { &["p", "q"] } else { to })
             }
         });
@@ -350,13 +386,21 @@ proptest! {
             let indexed = rules.plan(&event);
             let all = (0..count).filter(|number| rules.rules()[*number as usize].enabled);
             prop_assert_eq!(&indexed, &rules.plan_from(&event, all), "{}", body);
-            let told: Vec<RuleName> = rules
-                .trace(&event)
-                .into_iter()
-                .filter(|told| told.outcome == RuleOutcome::Matched)
-                .map(|told| told.rule)
-                .collect();
-            prop_assert_eq!(&indexed.rules, &told, "{}", body);
+            let told = |mode: Mode| -> Vec<RuleName> {
+                let traced = rules.trace(&event).into_iter().zip(rules.rules());
+                let matched = traced.filter(|(told, rule)| {
+                    told.outcome == RuleOutcome::Matched && rule.mode == mode
+                });
+                matched.map(|(told, _)| told.rule).collect()
+            };
+            prop_assert_eq!(&indexed.rules, &told(Mode::Live), "{}", body);
+            prop_assert_eq!(&indexed.shadow, &told(Mode::Shadow), "{}", body);
+            // Shadows change nothing: without them it comes to the same.
+            let live = rules.rules().iter().filter(|rule| rule.mode == Mode::Live).cloned();
+            let live = RuleSet::new(live.collect(), vec![target("f")], vec![]);
+            let alone = live.plan(&self::event(&live, &body));
+            prop_assert_eq!(&indexed.rules, &alone.rules, "{}", body);
+            prop_assert_eq!(&indexed.disposition, &alone.disposition, "{}", body);
         }
     }
 }

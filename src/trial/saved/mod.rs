@@ -18,7 +18,7 @@ use crate::config::{EVENT_MAX, MapEnvironment, Overrides, Snapshot, load_text};
 use crate::event::{Document, Pairs};
 use crate::explain::{Explanation, Sample, explain_sample};
 use crate::name::{SourceName, TestName};
-use crate::rule::RuleOutcome;
+use crate::rule::{Mode, RuleOutcome};
 
 use super::NOW;
 use entry::{EventAs, Expected};
@@ -130,11 +130,14 @@ impl Saved {
     fn entry(&self, name: &TestName, event: EventAs) -> Entry {
         let Self { arrival, fate, .. } = self;
         let rules = ("rules", Expected::Names(fate.rules.clone()));
-        let expect = match fate.disposition.as_str() {
+        let mut expect = match fate.disposition.as_str() {
             "unrouted" => vec![("unrouted", Expected::True)],
             "ignored" => vec![("ignored", Expected::True), rules],
             _ => vec![("to", Expected::Names(fate.to.clone())), rules],
         };
+        if !fate.shadow.is_empty() {
+            expect.push(("shadow", Expected::Names(fate.shadow.clone())));
+        }
         Entry {
             name: name.to_string(),
             event,
@@ -225,15 +228,21 @@ impl Arrival {
 struct Fate {
     disposition: String,
     rules: Vec<String>,
+    shadow: Vec<String>,
     to: Vec<String>,
 }
 
 impl Fate {
     fn of(told: &Explanation) -> Self {
-        let matched = told.rules.iter().filter(|rule| rule.outcome == RuleOutcome::Matched);
+        let matched = |mode: Mode| {
+            let matched = told.rules.iter().filter(|rule| rule.outcome == RuleOutcome::Matched);
+            let rules = matched.filter(|rule| rule.mode == mode);
+            rules.map(|rule| rule.rule.to_string()).collect()
+        };
         Self {
             disposition: told.disposition.clone(),
-            rules: matched.map(|rule| rule.rule.to_string()).collect(),
+            rules: matched(Mode::Live),
+            shadow: matched(Mode::Shadow),
             to: told.requests.iter().map(|request| request.target.clone()).collect(),
         }
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use hookswitch::store::StoreError;
+use hookswitch::name::RuleName;
+use hookswitch::store::{EventRecord, StoreError};
 
-use crate::support::{Rig, post};
+use crate::support::{Rig, Setup, post};
 
 use super::{EVENT, KEY, NEXT_KEY, assert_problem, signed};
 
@@ -32,6 +33,35 @@ async fn a_stored_event_is_answered_204_with_its_id() {
     assert_eq!(rig.metric(r#"hookswitch_rule_matches_total{rule="calls"}"#), 1);
     let created = r#"hookswitch_deliveries_total{target="sheet",result="created"}"#;
     assert_eq!(rig.metric(created), 1);
+}
+
+#[tokio::test]
+async fn a_rule_in_shadow_is_counted_and_listed_and_changes_nothing() {
+    let rules = "
+version: 1
+sources: { open: { path: /webhook, verify: none } }
+targets: { sheet: { kind: log }, next: { kind: log } }
+rules:
+  - { name: trial, mode: shadow, to: [next], stop: true }
+  - { name: silence, mode: shadow, ignore: true }
+  - { name: calls, when: { event: call_ended }, to: [sheet] }
+";
+    let rig = Rig::with(Setup { yaml: rules.to_owned(), ..Setup::default() }).await;
+    let routed = rig.ask(post("/webhook", "", br#"{"event":"call_ended"}"#)).await;
+    let unrouted = rig.ask(post("/webhook", "", br#"{"event":"other"}"#)).await;
+    assert_eq!((routed.status, unrouted.status), (204, 204));
+    let told = |event: &EventRecord| {
+        let names = |rules: &[RuleName]| rules.iter().map(ToString::to_string).collect::<Vec<_>>();
+        (event.state.as_str(), names(&event.rules), names(&event.shadow))
+    };
+    let both = || vec!["trial".to_owned(), "silence".to_owned()];
+    let events: Vec<_> = rig.events().await.iter().map(told).collect();
+    let calls = vec!["calls".to_owned()];
+    assert_eq!(events, [("unrouted", vec![], both()), ("routed", calls, both())]);
+    let watched = |rule: &str| format!("hookswitch_rule_shadow_matches_total{{rule=\"{rule}\"}}");
+    assert_eq!((rig.metric(&watched("trial")), rig.metric(&watched("silence"))), (2, 2));
+    assert_eq!(rig.metric(r#"hookswitch_rule_matches_total{rule="trial"}"#), 0);
+    assert_eq!(rig.metric(r#"hookswitch_deliveries_total{target="next",result="created"}"#), 0);
 }
 
 #[tokio::test]

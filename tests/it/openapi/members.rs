@@ -387,6 +387,7 @@ async fn every_member_of_a_preview_is_described() {
         new: 0,
         only: some("running"),
         deliveries: sides,
+        shadow: Some(sides),
     };
     hold(description, "RuleChange", &rule);
     let target = wire::TargetChange { name: text("crm"), running: 1, new: 2, gained: 2, lost: 1 };
@@ -403,6 +404,8 @@ async fn every_member_of_a_preview_is_described() {
         after: text("routed"),
         rules_before: vec![text("everything")],
         rules_after: vec![],
+        shadow_before: vec![text("trial")],
+        shadow_after: vec![text("trial")],
     };
     hold(description, "Differing", &differing);
     let preview = wire::Preview {

@@ -23,6 +23,7 @@ targets:
   broken: { kind: http, url: "http://127.0.0.1:9000", body: { x: "{{ call.no_such_member.deeper }}" } }
 rules:
   - { name: off, enabled: false, to: [crm] }
+  - { name: trial, mode: shadow, when: { event: call_analyzed }, to: [broken], stop: true }
   - name: analyzed
     when: { event: call_analyzed, any: [{ agent_id: agent_1 }, { agent_id: agent_2 }] }
     to: [crm]

@@ -92,6 +92,7 @@ impl Rig {
         let rules: Vec<_> = snapshot.rules.rules().iter().map(|rule| rule.name.clone()).collect();
         let targets: Vec<_> = snapshot.targets.keys().cloned().collect();
         metrics.configured(&sources, &rules, &targets);
+        metrics.in_shadow(&snapshot.rules.shadows());
         let published = Published::new(Arc::new(snapshot));
         let courier = Arc::new(Script::default());
         let dispatch = Dispatch::start(dispatch::Parts {

@@ -7,7 +7,7 @@ use super::super::logic::Draft;
 use super::*;
 use crate::name::{RuleName, TargetName};
 use crate::path::Path as JsonPath;
-use crate::rule::{Disposition, Effect, Field, Flow, Literal, Matcher, Operator, Rule, Test};
+use crate::rule::{Disposition, Effect, Field, Flow, Literal, Matcher, Mode, Operator, Rule, Test};
 
 /// Few values, so that rules and events meet.
 fn value() -> impl Strategy<Value = Json> {
@@ -137,6 +137,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
             },
             flow: if kind < 2 { Flow::Stop } else { Flow::Continue },
             enabled,
+            mode: Mode::Live,
             line: None,
             end_line: None,
         };
