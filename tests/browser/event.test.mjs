@@ -58,6 +58,26 @@ test("it is replayed to one target", async (t) => {
   await page.getByText("warehouse", { exact: true }).first().waitFor();
 });
 
+test("it is edited and sent as a new event, where the rules say", async (t) => {
+  const id = await on.instance.send(analyzed({ call_id: "call_e3" }));
+  await on.instance.event(id, settled);
+  const page = await on.open(t, `/events/${id}`);
+  await page.getByText("agent_front_desk").nth(1).waitFor();
+  await page.keyboard.press("e");
+  const dialog = page.getByRole("dialog", { name: "Edit and replay" });
+  const body = dialog.getByLabel("Body of the new event");
+  await body.fill((await body.inputValue()).replace('"Positive"', '"Negative"'));
+  await dialog.getByRole("button", { name: "Where would it go?" }).click();
+  await dialog.getByText("crm, warehouse").waitFor();
+  await body.press("Control+Enter");
+  await page.waitForURL((url) => /\/events\//.test(url.pathname) && !url.pathname.includes(id));
+  await page.getByText("edited", { exact: true }).first().waitFor();
+  const made = page.url().split("/").at(-1);
+  const event = await on.instance.event(made, settled);
+  assert.deepEqual(event.deliveries.map(({ target }) => target).sort(), ["crm", "warehouse"]);
+  assert.equal(event.edited_from, id);
+});
+
 test("it is copied as a command that sends it again", async (t) => {
   const id = await on.instance.send(analyzed({ call_id: "call_e4" }));
   const page = await on.open(t, `/events/${id}`);

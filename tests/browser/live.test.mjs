@@ -90,6 +90,19 @@ test("filters narrow the list, stay in the address, and go with Back", async (t)
   await row(page, "call_f1").waitFor();
 });
 
+test("a text is found in bodies", async (t) => {
+  await on.instance.send(analyzed({ call_id: "call_t1", transcript: "User: the purple elephant called\n" }));
+  await on.instance.send(analyzed({ call_id: "call_t2" }));
+  const page = await on.open(t, "/");
+  await row(page, "call_t2").waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("PURPLE elephant");
+  await page.keyboard.press("Enter");
+  await row(page, "call_t1").waitFor();
+  await row(page, "call_t2").waitFor({ state: "detached" });
+  await page.waitForURL(/text=/);
+});
+
 test("it is worked on the keyboard alone", async (t) => {
   await on.instance.send(analyzed({ call_id: "call_k1" }));
   await on.instance.send(analyzed({ call_id: "call_k2" }));
