@@ -179,13 +179,11 @@ struct Search {
 impl Search {
     /// None if nothing can be what is looked for.
     fn new(sql: &Connection, filter: &EventFilter) -> Result<Option<Self>, ReadError> {
-        let ends = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) + 1 FROM events";
-        let ends = sql.prepare_cached(ends)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut search = Self {
             query: Query::behind(2),
             words: Vec::new(),
             needle: filter.text.as_deref().map(Needle::new).transpose()?,
-            ends,
+            ends: ends(sql)?,
             since: filter.since.map_or(i64::MIN, Timestamp::millis),
             until: filter.until.map_or(i64::MAX, Timestamp::millis),
         };
@@ -502,11 +500,16 @@ fn lost_places(
     Ok(places)
 }
 
+/// The place of the first event, and the one behind the last. Asked for apart, each is one look; together they would be a walk.
+fn ends(sql: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let query = "SELECT coalesce((SELECT min(seq) FROM events), 0), \
+                 coalesce((SELECT max(seq) FROM events), 0) + 1";
+    sql.prepare_cached(query)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// The place of the first event that arrived at or after that time, by halving: some fifty looks.
 fn first_since(sql: &Connection, time: Timestamp) -> rusqlite::Result<i64> {
-    let ends = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) + 1 FROM events";
-    let (mut low, mut high): (i64, i64) =
-        sql.prepare_cached(ends)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (mut low, mut high) = ends(sql)?;
     let mut select =
         sql.prepare_cached("SELECT seq, at FROM events WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
     while low < high {
