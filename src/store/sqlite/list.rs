@@ -16,6 +16,7 @@ use super::super::{
     Page, StoreError, Tried,
 };
 use super::lanes::ReadError;
+use super::read::target_id;
 use super::row::{event_by_id, integer, number};
 use super::schema::{BURIED, DEAD, DELIVERED, PENDING};
 use super::work::{DELIVERY, DeliveryRow, deliveries_of};
@@ -167,9 +168,7 @@ fn dead_part(
 fn dead_query(sql: &Connection, selection: &DeadSelection) -> Result<Option<Query>, ReadError> {
     let mut query = Query::default();
     if let Some(name) = &selection.target {
-        let mut select = sql.prepare_cached("SELECT id FROM targets WHERE name = ?1")?;
-        let target: Option<i64> = select.query_row([name.as_str()], |row| row.get(0)).optional()?;
-        let Some(target) = target else { return Ok(None) };
+        let Some(target) = target_id(sql, name.as_str())? else { return Ok(None) };
         query.and("d.target = ?", target);
     }
     if let Some(reason) = selection.reason {

@@ -14,6 +14,12 @@ use super::lanes::ReadError;
 use super::row::{EventRow, bytes_of, event_by_id, integer};
 use super::work::{DELIVERY, DeliveryRow};
 
+/// The number of a target; none if nothing was ever sent to one of that name.
+pub(super) fn target_id(sql: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    let mut select = sql.prepare_cached("SELECT id FROM targets WHERE name = ?1")?;
+    select.query_row([name], |row| row.get(0)).optional()
+}
+
 /// The nearest due deliveries of a target, by the index alone: it holds those that wait behind others of their key apart.
 pub(super) fn due(
     sql: &Connection,
@@ -21,9 +27,7 @@ pub(super) fn due(
     after: Option<(Timestamp, DeliveryId)>,
     limit: usize,
 ) -> Result<Vec<Ready>, ReadError> {
-    let mut select = sql.prepare_cached("SELECT id FROM targets WHERE name = ?1")?;
-    let target: Option<i64> = select.query_row([name.as_str()], |row| row.get(0)).optional()?;
-    let Some(target) = target else { return Ok(Vec::new()) };
+    let Some(target) = target_id(sql, name.as_str())? else { return Ok(Vec::new()) };
     let select = format!(
         "SELECT {DELIVERY}, e.id FROM deliveries d INDEXED BY due JOIN events e ON e.seq = d.event \
          WHERE d.state = 0 AND d.target = ?1 AND d.waiting = 0"
