@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::event::EventId;
 
 /// Most events whose time is known. With both tables this is at most a megabyte.
-pub const ANSWERS_MAX: usize = 10_000;
+const ANSWERS_MAX: usize = 10_000;
 
 /// The times.
 #[derive(Debug, Default)]

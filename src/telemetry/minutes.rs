@@ -80,9 +80,9 @@ impl Minutes {
         told
     }
 
-    /// The running minute is `minute`.
+    /// The running minute is `minute`, unless a later one is already: who was told the minute before may come after.
     fn turn(&mut self, minute: u32, kept: usize) {
-        if minute == self.number {
+        if minute <= self.number {
             return;
         }
         let closed = self.closed();
@@ -165,6 +165,16 @@ mod tests {
     use super::*;
 
     const KEPT: usize = 5;
+
+    #[test]
+    fn what_comes_after_its_minute_is_counted_in_the_next() {
+        let mut minutes = Minutes::default();
+        for minute in [6, 5, 6] {
+            minutes.attempt(minute, KEPT, true, Duration::from_millis(1));
+        }
+        let told: Vec<u32> = minutes.told(6, 2).iter().map(|minute| minute.accepted).collect();
+        assert_eq!(told, [0, 3]);
+    }
 
     #[test]
     fn a_bucket_is_never_far_from_what_is_in_it() {

@@ -9,7 +9,6 @@ mod metrics;
 mod minutes;
 mod series;
 
-pub use answers::ANSWERS_MAX;
 pub use labels::{AttemptLabel, DeliveryResult, EventResult, Refused};
 pub use metrics::{Metrics, RecentMinutes, RuleMatches};
 pub use minutes::{MINUTES_MAX, Minute};
