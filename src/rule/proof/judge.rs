@@ -207,7 +207,7 @@ impl<'r> Judge<'r> {
     fn needed(&self, rules: &[usize], mut keepers: Vec<(usize, Logic<'r>)>) -> Vec<usize> {
         self.work.begin(QUESTION);
         let mut at = 0;
-        while at < keepers.len() && keepers.len() > 1 {
+        while at < keepers.len() && keepers.len() > 1 && !self.work.is_spent() {
             let keeper = keepers.remove(at);
             if self.search(rules, &keepers, &mut |_| true) != Verdict::No {
                 keepers.insert(at, keeper);
@@ -219,7 +219,7 @@ impl<'r> Judge<'r> {
         places
     }
 
-    /// The conditions of a rule that exclude each other.
+    /// The conditions of a rule that exclude each other. If that takes too long, more are named than are needed.
     fn contradiction(&self, rule: usize) -> Vec<Part> {
         self.work.begin(QUESTION);
         let mut parts = Vec::new();
@@ -227,7 +227,7 @@ impl<'r> Judge<'r> {
             logic.conjuncts(&mut parts);
         }
         let mut at = 0;
-        while at < parts.len() && parts.len() > 1 {
+        while at < parts.len() && parts.len() > 1 && !self.work.is_spent() {
             let part = parts.remove(at);
             let mut any = |_: &Draft| true;
             let mut search = Search { sources: self.sources, work: &self.work, accept: &mut any };

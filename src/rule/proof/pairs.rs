@@ -10,7 +10,7 @@ use super::judge::{Judge, Reached};
 use super::logic::Logic;
 use super::{Cut, Finding, Proofs};
 use crate::name::TargetName;
-use crate::rule::{Effect, Rule};
+use crate::rule::{Effect, Mode, Rule};
 
 /// Most pairs of rules that are compared.
 const PAIRS_MAX: usize = 20_000;
@@ -128,10 +128,11 @@ fn texts<'r>(logic: &Logic<'r>) -> HashMap<String, &'r [String]> {
     short.map(|(field, texts)| (field.to_string(), texts)).collect()
 }
 
+/// Where a rule sends; one that only watches sends nowhere.
 fn targets(rule: &Rule) -> &[TargetName] {
     match &rule.effect {
-        Effect::Send(targets) => targets,
-        Effect::Ignore => &[],
+        Effect::Send(targets) if rule.mode == Mode::Live => targets,
+        Effect::Send(_) | Effect::Ignore => &[],
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{Cut, Finding, Part};
 use crate::rule::RuleSet;
 
-/// Most earlier rules that are named.
+/// Most earlier rules, or conditions, that are named.
 const NAMED_MAX: usize = 5;
 /// Most characters of what one condition expects.
 const EXPECTED_MAX: usize = 120;
@@ -80,7 +80,11 @@ impl Cut {
 }
 
 fn contradiction(parts: &[Part], hidden: bool) -> String {
-    let told: Vec<String> = parts.iter().map(|part| part.text(hidden)).collect();
+    let mut told: Vec<String> =
+        parts.iter().take(NAMED_MAX).map(|part| part.text(hidden)).collect();
+    if parts.len() > NAMED_MAX {
+        told.push(format!("{} more", parts.len() - NAMED_MAX));
+    }
     match told.split_last() {
         None => "its condition cannot hold".to_owned(),
         Some((only, [])) => format!("{only} cannot hold"),

@@ -79,6 +79,11 @@ impl Work {
         left.map(drop).ok_or(Gap::Size)
     }
 
+    /// Whether nothing is left for this question, so that asking on leads nowhere.
+    pub(super) fn is_spent(&self) -> bool {
+        self.question.get() == 0
+    }
+
     /// Whether nothing is left for any question.
     pub(super) fn is_over(&self) -> bool {
         self.total.get() == 0

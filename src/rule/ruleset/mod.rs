@@ -36,8 +36,15 @@ struct Compiled {
     when: Option<Condition>,
     /// Places in `targets`; none for `ignore`.
     targets: Box<[u32]>,
+    /// Whether later rules are not looked at once it matched; never if it only watches.
     stops: bool,
     shadow: bool,
+}
+
+impl Compiled {
+    fn holds(&self, event: &Event) -> bool {
+        self.when.as_ref().is_none_or(|when| when.holds(event.fields()))
+    }
 }
 
 impl RuleSet {
@@ -62,7 +69,8 @@ impl RuleSet {
                     Effect::Send(names) => names.iter().map(|name| targets.place(name)).collect(),
                     Effect::Ignore => Box::default(),
                 },
-                stops: rule.flow == Flow::Stop || rule.effect == Effect::Ignore,
+                stops: rule.mode == Mode::Live
+                    && (rule.flow == Flow::Stop || rule.effect == Effect::Ignore),
                 shadow: rule.mode == Mode::Shadow,
             })
             .collect();
@@ -104,7 +112,7 @@ impl RuleSet {
             let Some((rule, compiled)) = self.rules.get(place).zip(self.compiled.get(place)) else {
                 continue;
             };
-            if !compiled.when.as_ref().is_none_or(|when| when.holds(event.fields())) {
+            if !compiled.holds(event) {
                 continue;
             }
             if compiled.shadow {
@@ -191,8 +199,8 @@ impl RuleSet {
             let (outcome, predicates) = if let Some(stopped_by) = stopped_by.clone() {
                 (RuleOutcome::NotReached { stopped_by }, Vec::new())
             } else if rule.enabled {
-                let holds = compiled.when.as_ref().is_none_or(|when| when.holds(event.fields()));
-                if holds && compiled.stops && !compiled.shadow {
+                let holds = compiled.holds(event);
+                if holds && compiled.stops {
                     stopped_by = Some(rule.name.clone());
                 }
                 let pair = rule.when.as_ref().zip(compiled.when.as_ref());

@@ -45,6 +45,19 @@ fn says_which_conditions_exclude_each_other() {
     );
 }
 
+/// However many conditions there are, the reason is one that a person reads, and is found before time is up.
+#[test]
+fn a_reason_of_very_many_conditions_is_short() {
+    let one = |number| format!("{{ fields: {{ $.n: {{ gt: {number} }} }} }}");
+    let all = (0..4_000).map(one).collect::<Vec<_>>().join(", ");
+    let told = told(
+        &[&format!("when: {{ fields: {{ $.n: {{ lt: 0 }} }}, all: [{all}] }}")],
+        Scope::Faults,
+    );
+    let [reason] = told.as_slice() else { panic!("{} findings", told.len()) };
+    assert!(reason.len() < 1_000, "{} bytes", reason.len());
+}
+
 /// Conditions that no event can meet.
 #[test]
 fn decides_what_never_holds() {
