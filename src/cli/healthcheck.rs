@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::files;
 use super::http::{Ask, Http};
 use super::output::Out;
-use crate::config::{self, Overrides, ProcessEnvironment};
+use crate::config::{self, Advice, Overrides, ProcessEnvironment};
 
 /// Where an instance listens that was told nothing.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -72,7 +72,7 @@ impl Healthcheck {
 
 /// Where an instance with this configuration listens; none if that cannot be told.
 fn listen_of(file: &Path) -> Option<SocketAddr> {
-    let overrides = Overrides::default();
+    let overrides = Overrides { advice: Advice::Quick, ..Overrides::default() };
     if let Ok(snapshot) = config::load(file, &ProcessEnvironment, &overrides) {
         return Some(snapshot.settings.listen);
     }

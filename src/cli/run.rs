@@ -11,7 +11,7 @@ use super::files;
 use super::output::stderr_style;
 use crate::app::{App, AppError, Options, delivery_runtime};
 use crate::clock::System;
-use crate::config::{Overrides, ProcessEnvironment};
+use crate::config::{Advice, Overrides, ProcessEnvironment};
 
 /// Receive events, route them and deliver them
 ///
@@ -46,7 +46,7 @@ impl Run {
                 listen: self.listen,
                 admin: self.admin_listen,
                 data_dir: self.data_dir.filter(|folder| !folder.as_os_str().is_empty()),
-                notes: false,
+                advice: Advice::Warnings,
             },
             environment: Arc::new(ProcessEnvironment),
             clock: Arc::new(System),

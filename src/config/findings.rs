@@ -4,7 +4,7 @@ use super::allow::Allows;
 use super::code::Stage;
 use super::document::{Node, Span};
 use super::mask;
-use super::{Code, Inputs, Level, Problem, Problems};
+use super::{Advice, Code, Inputs, Level, Problem, Problems};
 
 /// Most problems that are kept; a file with more is not the file that was meant.
 const KEPT_MAX: usize = 1_000;
@@ -14,8 +14,7 @@ const KEPT_MAX: usize = 1_000;
 pub(super) struct Findings {
     list: Vec<Problem>,
     dropped: usize,
-    /// Whether notes are looked for, too.
-    notes: bool,
+    advice: Advice,
     /// Apart from the others, so that they take no room of theirs.
     noted: Vec<Problem>,
     noted_dropped: usize,
@@ -28,8 +27,8 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Nothing found yet.
-    pub(super) fn new(notes: bool) -> Self {
-        Self { notes, ..Self::default() }
+    pub(super) fn new(advice: Advice) -> Self {
+        Self { advice, ..Self::default() }
     }
 
     /// Something is wrong with `node`.
@@ -89,7 +88,7 @@ impl Findings {
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        if !self.notes {
+        if !self.wants_notes() {
             return;
         }
         if self.noted.len() >= KEPT_MAX {
@@ -103,7 +102,12 @@ impl Findings {
 
     /// Whether notes are looked for: what it takes to find them is not worth it otherwise.
     pub(super) fn wants_notes(&self) -> bool {
-        self.notes
+        self.advice == Advice::Notes
+    }
+
+    /// Whether what takes long is looked for.
+    pub(super) fn wants_proofs(&self) -> bool {
+        self.advice != Advice::Quick
     }
 
     /// Something is wrong at a place, which may have no node.

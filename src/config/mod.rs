@@ -203,8 +203,20 @@ pub struct Overrides {
     pub admin: Option<SocketAddr>,
     /// `--data-dir` or `HOOKSWITCH_DATA_DIR`.
     pub data_dir: Option<PathBuf>,
-    /// Whether notes are wanted beside warnings: `check --verbose`.
-    pub notes: bool,
+    /// What is looked for beside errors.
+    pub advice: Advice,
+}
+
+/// What is looked for beside errors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing that takes long: nobody reads it. What is proven of the rules is left out.
+    Quick,
+    /// Warnings.
+    #[default]
+    Warnings,
+    /// Notes, too: `check --verbose`.
+    Notes,
 }
 
 /// Loads the file at `path`. On success the snapshot carries the warnings; its revision has number 0.
@@ -276,7 +288,7 @@ fn load_lent(
 ) -> Result<Snapshot, Problems> {
     let shown = origin.display().to_string();
     let folder = origin.parent().unwrap_or(Path::new(""));
-    let mut findings = Findings::new(overrides.notes);
+    let mut findings = Findings::new(overrides.advice);
     // A byte order mark is no part of the document, and places are counted without it.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lowered = if text.len() > FILE_MAX {

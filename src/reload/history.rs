@@ -10,7 +10,7 @@ use crate::name::Revision;
 use super::{ReloadError, Reloaded};
 
 /// Most loads that are remembered.
-pub const HISTORY_MAX: usize = 100;
+const HISTORY_MAX: usize = 100;
 /// Most problems of one load that are.
 const PROBLEMS_MAX: usize = 20;
 /// Most characters of a text that are.

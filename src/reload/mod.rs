@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::config::{self, Environment, Overrides, Problems, Published, Snapshot};
+use crate::config::{self, Advice, Environment, Overrides, Problems, Published, Snapshot};
 use crate::name::Revision;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
@@ -35,7 +35,7 @@ use quiet::Heard;
 use swap::{Swap, blocking};
 use watch::Watch;
 
-pub use history::{AskedBy, Came, HISTORY_MAX, Told};
+pub use history::{AskedBy, Came, Told};
 pub use quiet::{QUIET, UNREST};
 pub(crate) use swap::log_problems;
 
@@ -171,7 +171,7 @@ impl Reload {
     pub async fn read(&self, text: Arc<str>) -> Result<Snapshot, Problems> {
         let reading = self.reading.lock().await;
         let (path, environment) = (Arc::clone(&self.path), Arc::clone(&reading.environment));
-        let overrides = reading.overrides.clone();
+        let overrides = Overrides { advice: Advice::Quick, ..reading.overrides.clone() };
         let read =
             blocking(move || config::load_text(&text, &path, &*environment, &overrides)).await;
         read.unwrap_or_else(|| Err(swap::panicked(&self.path)))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookswitch::app::{App, AppError, Options};
 use hookswitch::clock::System;
-use hookswitch::config::{MapEnvironment, Overrides};
+use hookswitch::config::{Advice, MapEnvironment, Overrides};
 use hookswitch::event::EventId;
 use hookswitch::store::memory::Memory;
 use hookswitch::store::{DeliveryState, Store, StoreError};
@@ -40,7 +40,12 @@ impl Program {
         let any = Some("127.0.0.1:0".parse().expect("an address"));
         let app = App::start(Options {
             config,
-            overrides: Overrides { listen: any, admin: any, data_dir: None, notes: false },
+            overrides: Overrides {
+                listen: any,
+                admin: any,
+                data_dir: None,
+                advice: Advice::Warnings,
+            },
             environment: Arc::new(MapEnvironment::default()),
             clock: Arc::new(System),
             store: Some(Arc::new(memory.clone())),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use hookswitch::config::{self, Code, Level, MapEnvironment, Overrides, Problem};
+use hookswitch::config::{self, Advice, Code, Level, MapEnvironment, Overrides, Problem};
 use hookswitch::trial;
 
 /// Codes without an example, because no text of a file brings them about.
@@ -82,7 +82,7 @@ fn completed(fragment: &str) -> String {
 fn found(text: &str) -> Vec<Problem> {
     let key = ("RETELL_API_KEY".to_owned(), "key_of_a_test".to_owned());
     let environment = MapEnvironment(BTreeMap::from([key]));
-    let overrides = Overrides { notes: true, ..Overrides::default() };
+    let overrides = Overrides { advice: Advice::Notes, ..Overrides::default() };
     let loaded = config::load_text(text, Path::new("rules.yaml"), &environment, &overrides);
     match loaded.and_then(trial::prove) {
         Ok(snapshot) => snapshot.warnings.list,

@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::files;
 use super::output::{self, Ink, Out, count};
 use crate::config::{
-    self, Level, Overrides, Problem, Problems, ProcessEnvironment, Snapshot, Style,
+    self, Advice, Level, Overrides, Problem, Problems, ProcessEnvironment, Snapshot, Style,
 };
 use crate::trial;
 
@@ -87,7 +87,8 @@ impl Check {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let against = self.against()?;
         let path = files::configuration(self.file.as_deref(), Exit::Usage)?;
-        let overrides = Overrides { notes: self.verbose, ..Overrides::default() };
+        let advice = if self.verbose { Advice::Notes } else { Advice::Warnings };
+        let overrides = Overrides { advice, ..Overrides::default() };
         let loaded = load_with(&path, &overrides)?.and_then(trial::prove);
         let (snapshot, problems) = match &loaded {
             Ok(snapshot) => (Some(snapshot), &snapshot.warnings),

@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::message;
-use crate::config::{Code, Level, Problem, Problems};
+use crate::config::{Code, Problem, Problems};
 
 /// What a path keeps in a URI (RFC 3986, section 3.3).
 const PATH: AsciiSet =
@@ -46,7 +46,7 @@ pub(super) fn log(path: &Path, problems: &Problems) -> Value {
         json!({
             "ruleId": problem.code.to_string(),
             "ruleIndex": indexes.get(&problem.code),
-            "level": level(problem.level),
+            "level": problem.level.as_str(),
             "message": { "text": message(problem) },
             "locations": [location],
         })
@@ -76,16 +76,8 @@ fn rule(code: Code) -> Value {
             "text": format!("{} See {page}", code.about()),
             "markdown": format!("{} See [{code}]({page}).", code.about()),
         },
-        "defaultConfiguration": { "level": level(code.level()) },
+        "defaultConfiguration": { "level": code.level().as_str() },
     })
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
-    }
 }
 
 /// A path as a reference: relative to where the command ran, or from the root of the file system.

@@ -31,7 +31,7 @@ use super::run::{Stops, refused};
 use super::sink::{self, Received};
 use crate::app::{App, AppError, Options};
 use crate::clock::{Clock, Timestamp};
-use crate::config::{Environment, MapEnvironment, Overrides};
+use crate::config::{Advice, Environment, MapEnvironment, Overrides};
 use crate::event::EventId;
 use crate::explain::explain_stored;
 use crate::store::{DeliveryState, EventFilter, Page};
@@ -134,7 +134,7 @@ impl Stage {
                 listen: Some(listen),
                 admin: Some(admin),
                 data_dir: Some(folder.join("data")),
-                notes: false,
+                advice: Advice::Warnings,
             },
             environment: Arc::clone(&environment) as Arc<dyn Environment>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

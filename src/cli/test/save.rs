@@ -12,7 +12,7 @@ use crate::cli::check;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files;
 use crate::cli::output::{Ink, Out, clean, stderr_style};
-use crate::config::{self, Overrides, ProcessEnvironment, Snapshot, Trial};
+use crate::config::{self, Advice, Overrides, ProcessEnvironment, Snapshot, Trial};
 use crate::event::EventId;
 use crate::name::TestName;
 use crate::trial;
@@ -149,8 +149,8 @@ fn fixture(config: &Path, name: &TestName, body: &[u8]) -> Result<String, Failur
 /// it must be the same configuration with one more test, which passes.
 fn added(entry: &Entry, path: &Path, before: &Snapshot) -> Result<bool, Failure> {
     let Some(text) = entry.appended(&before.text) else { return Ok(false) };
-    let Ok(after) = config::load_text(&text, path, &ProcessEnvironment, &Overrides::default())
-    else {
+    let overrides = Overrides { advice: Advice::Quick, ..Overrides::default() };
+    let Ok(after) = config::load_text(&text, path, &ProcessEnvironment, &overrides) else {
         return Ok(false);
     };
     let Some((new, old)) = after.trials.split_last() else { return Ok(false) };

@@ -67,7 +67,9 @@ pub(super) fn lower(
     let parts = warnings::Parts { file, settings: &settings, sources: &sources, rules: &rules };
     warnings::warn(&parts, &fallback, findings);
     let rules = rule_set(rules, fallback, &targets);
-    proofs::warn(file, &rules, &sources, findings);
+    if findings.wants_proofs() {
+        proofs::warn(file, &rules, &sources, findings);
+    }
     // A test that fails is shown with its line, and that is known only once it has run.
     if !trials.is_empty() {
         findings.keep_text();

@@ -15,6 +15,7 @@ use crate::config::shape::Fields;
 use crate::config::shape::keys::{EXPECT, SENDS, TRIAL};
 use crate::config::trial::TRIALS_MAX;
 use crate::config::{Change, Code, Expect, ExpectedRequest, Fate, Place, Trial, read};
+use crate::event::query_pairs;
 use crate::name::{RuleName, SourceName, TargetName, TestName};
 use crate::secret::Secret;
 
@@ -75,7 +76,7 @@ pub(super) fn trials(
                 event: event?,
                 change,
                 source,
-                query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+                query: query_pairs(&query),
                 headers: headers.into_iter().map(|(name, node)| (name, text(node))).collect(),
                 expect: expect?,
             })

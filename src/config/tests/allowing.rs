@@ -11,7 +11,7 @@ fn found(rest: &str) -> Vec<(Code, usize)> {
 }
 
 fn found_in(text: &str) -> Vec<(Code, usize)> {
-    let overrides = Overrides { notes: true, ..Overrides::default() };
+    let overrides = Overrides { advice: Advice::Notes, ..Overrides::default() };
     let loaded = load_text(text, Path::new("rules.yaml"), &MapEnvironment::default(), &overrides);
     let problems = loaded.map_or_else(|problems| problems, |snapshot| snapshot.warnings);
     let place = |problem| problems.place(problem).map_or(0, |(line, _)| line);

@@ -50,7 +50,7 @@ fn the_command_line_stands_above_the_file() {
         listen: Some("127.0.0.1:1".parse().expect("an address")),
         admin: Some("127.0.0.1:2".parse().expect("an address")),
         data_dir: Some(PathBuf::from("/elsewhere")),
-        notes: false,
+        advice: Advice::Warnings,
     };
     // The file's own admin address would be refused without a token.
     let text =
