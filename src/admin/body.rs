@@ -9,12 +9,19 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use crate::config::Snapshot;
+
 use super::failure::Failure;
 
 /// How long a whole body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest body of a command, in bytes.
 pub(super) const COMMAND_MAX: usize = 256 << 10;
+
+/// Largest body of an event, in bytes: what the most generous source takes.
+pub(super) fn largest(snapshot: &Snapshot) -> usize {
+    snapshot.sources.iter().map(|source| source.max_body).max().unwrap_or(0)
+}
 
 /// Reads a body of at most `max` bytes.
 pub(super) async fn read(request: Request, max: usize) -> Result<Bytes, Failure> {

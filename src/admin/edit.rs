@@ -20,12 +20,7 @@ use crate::store::{Append, EventState, Fate, NewDelivery};
 use crate::telemetry::DeliveryResult;
 
 use super::failure::Failure;
-use super::{Parts, convert, wire};
-
-/// Largest edited body, in bytes: what the most generous source takes.
-pub(super) fn body_max(snapshot: &Snapshot) -> usize {
-    snapshot.sources.iter().map(|source| source.max_body).max().unwrap_or(0)
-}
+use super::{Parts, body, convert, wire};
 
 /// Stores the event `id` with this body, and sends it where the rules say; only to one of these targets, if one is named.
 pub(super) async fn send(
@@ -34,7 +29,7 @@ pub(super) async fn send(
     id: EventId,
     (body, to): (String, Option<&str>),
 ) -> Result<wire::Replayed, Failure> {
-    let most = body_max(snapshot);
+    let most = body::largest(snapshot);
     if body.len() > most {
         return Err(Failure::new(
             StatusCode::PAYLOAD_TOO_LARGE,

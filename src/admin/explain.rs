@@ -35,8 +35,8 @@ pub(super) async fn explain(State(parts): Admin, request: Request) -> Result<Res
     let (source, masked) = (query.text("source"), query.flag("masked")?);
     let as_text = wants_text(request.headers());
     let snapshot = parts.published.load();
-    let most = snapshot.sources.iter().map(|source| source.max_body).max().unwrap_or(0);
-    let body = body::read(request, most.max(EXPLAIN_MAX)).await?;
+    let most = body::largest(&snapshot).max(EXPLAIN_MAX);
+    let body = body::read(request, most).await?;
     let mut explanation = explained(&parts, &snapshot, body, source).await?;
     if masked {
         mask::explanation(&mut explanation);

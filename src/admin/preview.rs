@@ -29,6 +29,7 @@ use crate::store::{EventFilter, Stretch};
 
 use super::failure::Failure;
 use super::query::moment_of;
+use super::serve::Ends;
 use super::{Admin, Parts, body, convert, wire};
 
 /// Most previews at once: each keeps two configurations in memory.
@@ -62,6 +63,7 @@ impl Default for Seats {
 pub(super) async fn open(
     State(parts): Admin,
     Extension(Seats(seats)): Extension<Seats>,
+    Extension(Ends(ends)): Extension<Ends>,
     request: Request,
 ) -> Result<Response, Failure> {
     let seat = seats.try_acquire_owned().map_err(|_all_taken| {
@@ -70,6 +72,7 @@ pub(super) async fn open(
             format!("{PREVIEWS_MAX} previews are under way, which is the most: try again"),
         )
     })?;
+    let ends = (Instant::now() + LIFE).min(ends);
     let wanted: wire::PreviewRequest = body::command_of(request, REQUEST_MAX).await?;
     if wanted.text.is_empty() {
         return Err(Failure::bad("send the configuration as `text`"));
@@ -86,7 +89,7 @@ pub(super) async fn open(
         from: 0,
         looked: 0,
         of: None,
-        ends: Instant::now() + LIFE,
+        ends,
         stopping: parts.tasks.stopping(),
         parts,
         _seat: seat,
@@ -258,10 +261,8 @@ fn notes(comparison: &Comparison, reached: Option<Timestamp>) -> Vec<String> {
         )
     });
     let cut = reached.map(|_| {
-        format!(
-            "time was up after {} minutes, so what arrived after `until` was not looked at: ask for a shorter window",
-            LIFE.as_secs() / 60
-        )
+        "time was up, so what arrived after `until` was not looked at: ask for a shorter window"
+            .to_owned()
     });
     headers.into_iter().chain(cut).collect()
 }

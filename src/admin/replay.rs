@@ -34,7 +34,7 @@ pub(super) async fn replay(
     let id = event_id(&id)?;
     let snapshot = parts.published.load();
     // As JSON, an edited body is longer by what has to be escaped in it.
-    let most = body::COMMAND_MAX + 2 * edit::body_max(&snapshot);
+    let most = body::COMMAND_MAX + 2 * body::largest(&snapshot);
     let wanted: wire::ReplayRequest = body::command_of(request, most).await?;
     if let Some(body) = wanted.body {
         if wanted.original {

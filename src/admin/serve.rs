@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::Parts;
@@ -34,6 +34,10 @@ const HEADERS_MAX: usize = 32 << 10;
 const HEADER_COUNT_MAX: usize = 64;
 /// How long one connection may live, whatever it does: a client that reads slowly holds it no longer.
 const LIFE_MAX: Duration = Duration::from_mins(5);
+/// When a request's connection ends, so that an answer that goes on can end before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends(pub(super) Instant);
+
 /// How long a request under way may take once its connection is to end.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long an answer is held back that tells whether a token is right, a right one too: with [`CONNECTIONS_MAX`] it bounds how
@@ -82,7 +86,9 @@ async fn connection(parts: Arc<Parts>, router: Router, stream: TcpStream) {
     }
     let stopping = parts.tasks.stopping();
     let routes = TowerToHyperService::new(router.into_service::<Incoming>());
-    let service = service_fn(move |request| {
+    let ends = Instant::now() + LIFE_MAX;
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Ends(ends));
         let answer = answer(Arc::clone(&parts), routes.clone(), local, request);
         // A task of its own: a client that hangs up does not stop half-way what it has begun, and a panic ends one request.
         let task = parts.tasks.piece("admin request", answer);
@@ -112,7 +118,7 @@ async fn connection(parts: Arc<Parts>, router: Router, stream: TcpStream) {
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = stopping.cancelled() => None,
-        () = sleep(LIFE_MAX) => None,
+        () = sleep_until(ends) => None,
     };
     let ended = if let Some(ended) = ended {
         Ok(ended)

@@ -23,6 +23,7 @@ use crate::store::{Arrivals, EventFilter, Pending, StoreError};
 
 use super::failure::Failure;
 use super::query::Query;
+use super::serve::Ends;
 use super::{Admin, Parts, events, wire};
 
 /// The filters; what bounds the time or pages is for the listing.
@@ -58,6 +59,7 @@ impl Default for Seats {
 pub(super) async fn open(
     State(parts): Admin,
     Extension(Seats(seats)): Extension<Seats>,
+    Extension(Ends(ends)): Extension<Ends>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
@@ -72,7 +74,7 @@ pub(super) async fn open(
     })?;
     let head = parts.store.arrivals(filter.clone(), u64::MAX, 1).await?.head;
     let stopping = parts.tasks.stopping();
-    let (from, ends) = (place.unwrap_or(head), Instant::now() + LIFE);
+    let (from, ends) = (place.unwrap_or(head), (Instant::now() + LIFE).min(ends));
     let stream = Stream { parts, filter, from, opened: false, ends, stopping, _seat: seat };
     let pieces = unfold(stream, |mut stream| async move {
         let piece = stream.next().await?;

@@ -127,10 +127,11 @@ fn value_in(place: Place<'_>, value: Value) -> Value {
             elements.into_iter().map(|element| value_in(place, element)).collect()
         }
         Value::Object(members) => {
-            let mut masked = Map::new();
+            let (mut masked, mut hidden) = (Map::new(), 0);
             for (name, value) in members {
                 let value = value_in(place.member(&name), value);
-                masked.insert(name_in(name, &masked), value);
+                let name = name_in(name, &masked, &mut hidden);
+                masked.insert(name, value);
             }
             Value::Object(masked)
         }
@@ -148,15 +149,19 @@ fn is_small(number: &str) -> bool {
     digits(whole) < DIALLED && !number.contains(['e', 'E'])
 }
 
-/// A member's own name, or one that tells nothing and is not taken yet.
-fn name_in(name: String, taken: &Map<String, Value>) -> String {
+/// A member's own name, or one that tells nothing and is not taken yet. `hidden` counts those, so that an object with very many
+/// is not searched from its beginning for each.
+fn name_in(name: String, taken: &Map<String, Value>, hidden: &mut u64) -> String {
     if digits(&name) < DIALLED && !name.contains('@') {
         return name;
     }
-    let further = (2_u64..).map(|number| format!("{MASK} {number}"));
-    let free =
-        std::iter::once(MASK.to_owned()).chain(further).find(|name| !taken.contains_key(name));
-    free.unwrap_or_default()
+    loop {
+        *hidden = hidden.saturating_add(1);
+        let free = if *hidden == 1 { MASK.to_owned() } else { format!("{MASK} {hidden}") };
+        if !taken.contains_key(&free) {
+            return free;
+        }
+    }
 }
 
 /// Whether it is a telephone number and nothing else.

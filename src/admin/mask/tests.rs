@@ -105,6 +105,16 @@ fn what_nobody_knows_is_hidden() {
     assert_eq!(hidden["*** 3"], json!({"x": "***"}));
 }
 
+/// With a search from the beginning for each this would take hours.
+#[test]
+fn an_object_of_many_hidden_names_takes_no_longer_than_one_of_others() {
+    let members: Vec<String> = (0..100_000).map(|number| format!("\"{number:07}\":1")).collect();
+    let masked = body(format!("{{\"*** 5\":2,{}}}", members.join(",")).as_bytes());
+    let masked: Value = serde_json::from_slice(&masked).unwrap();
+    assert_eq!(masked.as_object().unwrap().len(), 100_001);
+    assert_eq!((&masked["*** 5"], &masked["*** 100001"]), (&json!(2), &json!(1)));
+}
+
 #[test]
 fn numbers_that_can_be_dialled_are_hidden_however_they_are_written() {
     for number in
