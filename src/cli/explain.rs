@@ -12,7 +12,7 @@ use super::files;
 use super::output::{Form, Out, OutputArgs, stderr_style};
 use crate::clock::{Clock, System};
 use crate::config::{Snapshot, Source};
-use crate::event::EventId;
+use crate::event::{EventId, query_pairs};
 use crate::explain::{Sample, explain_sample};
 use crate::name::SourceName;
 
@@ -104,7 +104,7 @@ impl Explain {
         let body = files::event(&self.event)?;
         let sample = Sample {
             source: Some(self.source(&snapshot)?),
-            query: url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect(),
+            query: query_pairs(&self.query),
             headers: self.headers,
         };
         let explanation = explain_sample(&snapshot, body, sample, System.now());

@@ -20,9 +20,9 @@ use crate::rule::{Disposition, Effect, Mode, Rule};
 use crate::store::{Body, EventState};
 
 /// Most events that are listed because they differ.
-pub const DIFFERING_MAX: usize = 1_000;
+const DIFFERING_MAX: usize = 1_000;
 /// Most names in each list of such an event.
-pub const NAMES_MAX: usize = 50;
+const NAMES_MAX: usize = 50;
 
 /// What two revisions come to.
 #[derive(Debug)]

@@ -96,7 +96,8 @@ fn value(place: String, wanted: &Value, found: Option<&Value>, differences: &mut
     }
 }
 
-fn member_of(place: &str, key: &str) -> String {
+/// The place of a member, as a path.
+pub(super) fn member_of(place: &str, key: &str) -> String {
     let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if plain { format!("{place}.{key}") } else { format!("{place}[{key:?}]") }
 }

@@ -43,9 +43,7 @@ fn loaded(folder: &Path, tests: &str) -> Snapshot {
 fn differs(rest: &str) -> String {
     let snapshot = loaded(Path::new(""), &format!("  - {{ name: it, event: {EVENT}, {rest} }}\n"));
     let report = run(&snapshot, &snapshot.trials, None);
-    let lines = report.verdicts[0]
-        .iter()
-        .map(|one| format!("{}: expected {}, found {}", one.place, one.expected, one.found));
+    let lines = report.verdicts[0].iter().map(Difference::full);
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Case, Outcome};
+use crate::trial::Difference;
 
 /// The whole document. Times are left out: they would say nothing about rules.
 pub(super) fn document(outcome: &Outcome<'_>) -> String {
@@ -42,11 +43,7 @@ pub(super) fn document(outcome: &Outcome<'_>) -> String {
 
 /// The first difference, and all of them with the explanation.
 fn told(case: &Case<'_>) -> (String, String) {
-    let lines: Vec<_> = case
-        .differences
-        .iter()
-        .map(|one| format!("{}: expected {}, found {}", one.place, one.expected, one.found))
-        .collect();
+    let lines: Vec<_> = case.differences.iter().map(Difference::full).collect();
     let first = lines.first().cloned().unwrap_or_default();
     let mut all = lines.join("\n");
     if let Some(explanation) = &case.explanation {

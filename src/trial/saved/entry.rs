@@ -77,13 +77,14 @@ impl Entry {
     /// what was meant is for whoever loads it.
     pub fn appended(&self, text: &str) -> Option<String> {
         let mut lines = text.lines().skip_while(|line| !line.starts_with("tests:"));
-        let mut new = text.to_owned();
-        if !new.is_empty() && !new.ends_with('\n') {
-            new.push('\n');
+        let (newline, mut added) =
+            (if text.contains("\r\n") { "\r\n" } else { "\n" }, String::new());
+        if !text.is_empty() && !text.ends_with('\n') {
+            added.push('\n');
         }
         let indent = match lines.next() {
             None => {
-                new.push_str("\ntests:\n");
+                added.push_str("\ntests:\n");
                 "  ".to_owned()
             }
             Some(key) => {
@@ -101,15 +102,15 @@ impl Entry {
                 first.as_ref().map_or_else(|| "  ".to_owned(), indent)
             }
         };
-        if !new.ends_with("tests:\n") && !new.ends_with("\n\n") && !new.ends_with("\r\n\r\n") {
-            new.push('\n');
+        let parted = |ending: &str| {
+            let ending = ending.replace('\n', newline);
+            text.ends_with(&ending) && added.is_empty()
+        };
+        if !(added.ends_with("tests:\n") || parted("tests:\n") || parted("\n\n")) {
+            added.push('\n');
         }
-        new.push_str(&self.yaml(&indent));
-        Some(if text.contains("\r\n") {
-            new.replace("\r\n", "\n").replace('\n', "\r\n")
-        } else {
-            new
-        })
+        added.push_str(&self.yaml(&indent));
+        Some(format!("{text}{}", added.replace('\n', newline)))
     }
 }
 
@@ -174,6 +175,8 @@ mod tests {
             "{windows:?}"
         );
         assert!(!windows.replace("\r\n", "").contains('\n'));
+        let mixed = entry().appended("a: 1\nb: 2\r\ntests:\r\n").expect("a block");
+        assert!(mixed.starts_with("a: 1\nb: 2\r\ntests:\r\n  - name: "), "{mixed:?}");
     }
 
     #[test]

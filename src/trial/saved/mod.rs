@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::config::{EVENT_MAX, MapEnvironment, Overrides, Snapshot, load_text};
-use crate::event::{Document, Pairs};
+use crate::event::{Document, Pairs, query_pairs};
 use crate::explain::{Explanation, Sample, explain_sample};
 use crate::name::{SourceName, TestName};
 use crate::rule::{Mode, RuleOutcome};
@@ -161,12 +161,8 @@ impl Saved {
         let event = trial.event.as_ref().ok().and_then(|body| Document::parse(body).ok());
         event.is_some_and(|event| *event.value() == self.event)
             && trial.headers == entry.headers
-            && trial.query == pairs(entry.query.as_deref().unwrap_or_default())
+            && trial.query == query_pairs(entry.query.as_deref().unwrap_or_default())
     }
-}
-
-fn pairs(query: &str) -> Pairs {
-    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
 /// What decides where an event goes, beside its body.
@@ -198,7 +194,7 @@ impl Arrival {
         let sample = Sample {
             source: self.source.clone(),
             headers: self.headers.clone(),
-            query: pairs(self.query.as_deref().unwrap_or_default()),
+            query: query_pairs(self.query.as_deref().unwrap_or_default()),
         };
         let told = explain_sample(snapshot, body.clone(), sample, NOW);
         match told.reason {

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::secret::names_a_secret;
 
+use super::super::compare::member_of;
+
 /// Most places that are named.
 const NAMED_MAX: usize = 50;
 
@@ -68,11 +70,6 @@ fn plain_address(text: &str) -> Option<String> {
     let path = plain.strip_prefix(authority).unwrap_or_default();
     let changed = !cut.is_empty() || host.len() < authority.len();
     changed.then(|| format!("{scheme}://{host}{path}"))
-}
-
-fn member_of(place: &str, key: &str) -> String {
-    let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if plain { format!("{place}.{key}") } else { format!("{place}[{key:?}]") }
 }
 
 #[cfg(test)]
