@@ -31,6 +31,7 @@ function everywhere(text) {
     from_number: text,
     to_number: text,
     direction: text,
+    start_timestamp: 1e20,
     disconnection_reason: text,
     metadata: { hostile: true, [text]: text },
     retell_llm_dynamic_variables: { [text]: { [text]: [text] } },

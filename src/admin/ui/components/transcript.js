@@ -28,9 +28,10 @@ export function Transcript({ talk }) {
   </div>`;
 }
 
-function written(value, form) {
+/** A fact of `conversation`, by the form that it is to have. */
+export function written(value, form) {
   if (form === "duration") return duration(value);
-  if (form === "time") return html`<${Time} value=${new Date(value).toISOString()} />`;
+  if (form === "time") return html`<${Time} value=${value} />`;
   return value;
 }
 

@@ -78,7 +78,7 @@ function factsOf(subject) {
     ["Direction", string(subject.direction)],
     ["From", string(subject.from_number)],
     ["To", string(subject.to_number)],
-    ["Began", number(subject.start_timestamp), "time"],
+    ["Began", moment(number(subject.start_timestamp)), "time"],
     ["Lasted", number(subject.duration_ms), "duration"],
     ["Ended by", string(subject.disconnection_reason)?.replaceAll("_", " ")],
     ["Sentiment", string(analysis.user_sentiment)],
@@ -100,6 +100,11 @@ function string(value) {
 
 function number(value) {
   return typeof value === "number" && Number.isFinite(value) ? value : undefined;
+}
+
+/** A time that a `Date` can hold; of any other nothing is told. */
+function moment(ms) {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : undefined;
 }
 
 function yesNo(value) {

@@ -17,6 +17,7 @@ import { Icon } from "../components/icon.js";
 import { Empty, ErrorBox, Loading, Note } from "../components/notes.js";
 import { Ago, Time } from "../components/time.js";
 import { toast, toastError } from "../components/toast.js";
+import { written } from "../components/transcript.js";
 
 /** How often a call is looked at while something about it is pending, and while nothing is. */
 const PENDING_MS = 2_000;
@@ -160,7 +161,7 @@ function Summary({ line }) {
     <div class="card-body"><dl class="facts">
       <dt>Events</dt><dd>${plural(line.events.length, "event")}${spread > 0 && html` <span class="quiet">within ${duration(spread)}</span>`}</dd>
       <dt>Last one</dt><dd><${Ago} value=${line.last} /></dd>
-      ${facts.map(([label, value, form]) => html`<dt key=${label}>${label}</dt><dd>${form === "duration" ? duration(value) : form === "time" ? html`<${Time} value=${new Date(value).toISOString()} />` : value}</dd>`)}
+      ${facts.map(([label, value, form]) => html`<dt key=${label}>${label}</dt><dd>${written(value, form)}</dd>`)}
     </dl></div>
   </section>`;
 }
