@@ -38,6 +38,25 @@ test("a target is paused, keeps what is for it, and goes on when it is resumed",
   await waiting.waitFor({ state: "detached" });
 });
 
+test("the keys act on the dead letter that one has gone to, whatever comes above it", async (t) => {
+  await refused("call_j1", "call_j2");
+  const page = await on.open(t, "/targets");
+  await card(page, "refuser").getByRole("link", { name: "2", exact: true }).click();
+  await page.waitForURL(/target=refuser#dead-letters$/);
+  const row = (call) => page.getByRole("row").filter({ hasText: call });
+  await row("call_j2").waitFor();
+  await page.keyboard.press("j");
+  await page.locator("tr.is-current").filter({ hasText: "call_j2" }).waitFor();
+  await refused("call_j3");
+  await row("call_j3").waitFor();
+  await page.keyboard.press("x");
+  await page.getByRole("button", { name: "Retry 1" }).waitFor();
+  assert.ok(await row("call_j2").getByRole("checkbox").isChecked());
+  await page.getByRole("link", { name: "Skip to the content" }).press("Enter");
+  await page.waitForFunction(() => document.activeElement?.id === "main");
+  await on.instance.api("dead-letters/drop", { all: true });
+});
+
 test("one dead letter is retried, one is dropped once that is confirmed, and the rest stay", async (t) => {
   await refused("call_d1", "call_d2", "call_d3");
   const page = await on.open(t, "/targets?target=refuser");

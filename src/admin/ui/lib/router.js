@@ -79,7 +79,9 @@ export function startRouter() {
     if (!link || link.target || link.hasAttribute("download")) return;
     const to = new URL(link.href, location.href);
     if (to.origin !== location.origin || match(to.pathname).screen === "missing") return;
+    // To a place on what is shown the browser goes by itself.
+    if (to.hash && to.pathname === location.pathname && to.search === location.search) return;
     event.preventDefault();
-    navigate(to.pathname + to.search);
+    navigate(to.pathname + to.search + to.hash);
   });
 }

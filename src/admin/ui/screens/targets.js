@@ -148,7 +148,8 @@ function DeadLetters({ targets, changed }) {
   const list = useResource((signal) => get("/api/v1/dead-letters", { target, reason, limit }, { signal }), [target, reason, limit], { every: EVERY_MS, keep: true });
   const [chosen, setChosen] = useState(() => new Set());
   const [asking, setAsking] = useState();
-  const [current, setCurrent] = useState(-1);
+  const [current, setCurrent] = useState();
+  const place = useRef(0);
   const section = useRef(null);
 
   const letters = list.data?.dead_letters ?? [];
@@ -184,10 +185,14 @@ function DeadLetters({ targets, changed }) {
   const dropOne = (letter) => ask("drop", { ids: [letter.id] }, `the delivery of ${letter.event ?? "an event"} to ${letter.target}`);
   const retryOne = (letter) => change("retry", { ids: [letter.id] });
 
-  const row = letters[current];
+  // The list is read anew all the time: what one has gone to is known by its id. Where it went away, the next one took its place.
+  const found = letters.findIndex(({ id }) => id === current);
+  const row = letters[found];
+  if (row) place.current = found;
   const step = (by) => {
-    const next = Math.min(letters.length - 1, Math.max(0, current + by));
-    setCurrent(next);
+    const from = row || by < 0 ? place.current : place.current - 1;
+    const next = Math.min(letters.length - 1, Math.max(0, from + by));
+    setCurrent(letters[next].id);
     section.current?.querySelectorAll("tbody tr")[next]?.scrollIntoView({ block: "nearest" });
   };
   useKeys([
@@ -267,7 +272,7 @@ function Letters({ letters, chosen, choose, current, retry, drop }) {
         <th scope="col">Given up</th><th scope="col">Event</th><th scope="col">Target</th><th scope="col">Why</th><th scope="col" class="align-end">Attempts</th>
         <th scope="col"><span class="visually-hidden">What to do</span></th>
       </tr></thead>
-      <tbody>${letters.map((letter, index) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.has(letter.id)} current=${index === current}
+      <tbody>${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.has(letter.id)} current=${letter.id === current}
         choose=${(on) => choose([letter.id], on)} retry=${() => retry(letter)} drop=${() => drop(letter)} />`)}</tbody>
     </table>
   </div>`;
