@@ -144,8 +144,13 @@ test("masked payloads stay masked until one asks", async (t) => {
   await arrived.getByText("agent_front_desk").first().waitFor();
   const before = await shown();
   for (const secret of secrets) assert.ok(!before.includes(secret), `${secret} is masked`);
+  await page.keyboard.press("e");
+  const asked = page.getByRole("dialog", { name: "Show the payload?" });
+  await asked.getByRole("button", { name: "Cancel" }).click();
+  await asked.waitFor({ state: "detached" });
   await page.keyboard.press("3");
   await page.getByRole("button", { name: "Show payload" }).click();
   await page.keyboard.press("4");
   await arrived.getByText("Hi, this is Dana Whitfield").waitFor();
+  assert.equal(await page.getByRole("dialog").count(), 0, "what was cancelled stays cancelled");
 });

@@ -99,7 +99,10 @@ function Loaded({ event, loading, masked, onShow, reload }) {
 function useActions({ event, loading, body, masked, show }) {
   const [dialog, setDialog] = useState();
   const [next, setNext] = useState();
-  const end = () => setDialog(undefined);
+  const end = () => {
+    setNext(undefined);
+    setDialog(undefined);
+  };
   const copyCurl = () => {
     const text = curl({
       address: webhookAddress(event.source),
@@ -127,7 +130,7 @@ function useActions({ event, loading, body, masked, show }) {
   };
   const confirmed = () => {
     show();
-    end();
+    setDialog(undefined);
   };
   // Once the event and its body are there as they are, what waited for them goes on.
   useEffect(() => {
