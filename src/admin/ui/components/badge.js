@@ -11,13 +11,13 @@ export function Badge({ tone = "off", children, ...rest }) {
 /** The state of an event. */
 export function StateBadge({ state }) {
   const known = EVENT_STATES[state];
-  return html`<${Badge} tone=${known?.tone} title=${known?.text}>${known?.label ?? state}<//>`;
+  return html`<${Badge} tone=${known?.tone} title=${known?.text}>${state}<//>`;
 }
 
 /** The state of a delivery. */
 export function DeliveryBadge({ delivery }) {
   const state = stateOf(delivery);
-  return html`<${Badge} tone=${STATES[state]?.tone}><${Mark} state=${state} />${STATES[state]?.label ?? state}<//>`;
+  return html`<${Badge} tone=${STATES[state]?.tone}><${Mark} state=${state} />${state}<//>`;
 }
 
 /** A point that stands for a delivery, told in words to who hovers or listens. */

@@ -10,24 +10,19 @@ import { useReveal } from "./find.js";
 const SHOWN_MAX = 300_000;
 
 /**
- * @param {{text: string, label: string, needle?: string, current?: number, numbers?: boolean, wrap?: boolean}} props `current`
- *   counts the places found; `numbers` shows the numbers of lines.
+ * @param {{text: string, label: string, needle?: string, current?: number}} props `current` counts the places found.
  */
-export function CodeView({ text, label, needle = "", current = -1, numbers = false, wrap = true }) {
+export function CodeView({ text, label, needle = "", current = -1 }) {
   const box = useRef(null);
   const [whole, setWhole] = useState(false);
   const shown = whole || text.length <= SHOWN_MAX ? text : text.slice(0, SHOWN_MAX);
-  const content = useMemo(() => (numbers ? numbered(shown, needle) : marked(shown, needle, current)), [shown, needle, current, numbers]);
+  const content = useMemo(() => marked(shown, needle, current), [shown, needle, current]);
   useReveal(box, [needle, current]);
   return html`<div class="code-box">
-    <pre class=${`code ${wrap ? "is-wrapped" : ""} ${numbers ? "has-numbers" : ""}`} ref=${box} tabindex="0" role="region" aria-label=${label}>${content}</pre>
+    <pre class="code" ref=${box} tabindex="0" role="region" aria-label=${label}>${content}</pre>
     ${shown.length < text.length &&
     html`<div class="code-more"><${Button} small onClick=${() => setWhole(true)}>Show all ${bytes(text.length)}<//></div>`}
   </div>`;
-}
-
-function numbered(text, needle) {
-  return text.split("\n").map((line, index) => html`<span class="code-line" key=${index}>${marked(line, needle)}\n</span>`);
 }
 
 /** How many places `CodeView` marks. */

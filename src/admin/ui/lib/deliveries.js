@@ -2,20 +2,20 @@
 
 /** States of a delivery as people tell them apart: a pending one waits for its first attempt, or is tried again. */
 export const STATES = {
-  delivered: { tone: "ok", label: "delivered" },
-  waiting: { tone: "wait", label: "waiting" },
-  retrying: { tone: "warn", label: "retrying" },
-  dead: { tone: "bad", label: "dead" },
-  dropped: { tone: "off", label: "dropped" },
+  delivered: { tone: "ok" },
+  waiting: { tone: "wait" },
+  retrying: { tone: "warn" },
+  dead: { tone: "bad" },
+  dropped: { tone: "off" },
 };
 
 /** Of an event. */
 export const EVENT_STATES = {
-  routed: { tone: "ok", label: "routed", text: "At least one rule matched, or the fallback took it." },
-  unrouted: { tone: "warn", label: "unrouted", text: "No rule matched, and there is no fallback." },
-  ignored: { tone: "off", label: "ignored", text: "A rule says that events like this go nowhere." },
-  revised: { tone: "off", label: "revised", text: "It repeats an earlier event with another body, so it was not routed again." },
-  quarantined: { tone: "bad", label: "quarantined", text: "It is authentic, but it could not be read." },
+  routed: { tone: "ok", text: "At least one rule matched, or the fallback took it." },
+  unrouted: { tone: "warn", text: "No rule matched, and there is no fallback." },
+  ignored: { tone: "off", text: "A rule says that events like this go nowhere." },
+  revised: { tone: "off", text: "It repeats an earlier event with another body, so it was not routed again." },
+  quarantined: { tone: "bad", text: "It is authentic, but it could not be read." },
 };
 
 /** Why a delivery is dead. */
@@ -40,7 +40,7 @@ export function stateOf(delivery) {
 /** One line about a delivery: `crm: retrying, 3 attempts`. */
 export function sentence(delivery) {
   const state = stateOf(delivery);
-  const parts = [`${delivery.target}: ${STATES[state]?.label ?? state}`];
+  const parts = [`${delivery.target}: ${state}`];
   if (delivery.attempts > 1 || (delivery.attempts === 1 && state !== "delivered")) {
     parts.push(`${delivery.attempts} ${delivery.attempts === 1 ? "attempt" : "attempts"}`);
   }

@@ -16,9 +16,6 @@ export const webhook = signal(undefined);
 /** Names of the targets, for filters and replays. */
 export const targets = signal([]);
 
-/** Names of the rules. */
-export const rules = signal([]);
-
 /** Whether payloads are shown masked until a person asks; nothing as long as that is not known. */
 export const masks = computed(() => (status.value ? status.value.ui?.show_payloads === "masked" : undefined));
 
@@ -59,9 +56,12 @@ export async function look() {
 /** What changes with a revision only. Each may fail alone, and then what it is for goes without. */
 async function lookOnce() {
   lookForWebhook();
-  const [found, listed] = await Promise.allSettled([get("/api/v1/targets"), get("/api/v1/rules")]);
-  if (found.status === "fulfilled") targets.value = found.value.targets.filter((target) => target.configured).map((target) => target.name);
-  if (listed.status === "fulfilled") rules.value = listed.value.rules.map((rule) => rule.name);
+  try {
+    const found = await get("/api/v1/targets");
+    targets.value = found.targets.filter((target) => target.configured).map((target) => target.name);
+  } catch {
+    // Then those of before are offered.
+  }
 }
 
 /** Asks where events arrive; a tunnel may have been opened since. */

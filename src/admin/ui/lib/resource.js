@@ -11,7 +11,7 @@ import { isAbort } from "./api.js";
  * @param {(signal: AbortSignal) => Promise<T>} load
  * @param {unknown[]} keys
  * @param {{every?: number | ((data: T | undefined) => number | undefined), keep?: boolean}} [options]
- * @returns {{data: T | undefined, error: Error | undefined, loading: boolean, reload: () => Promise<void>, set: (data: T) => void}}
+ * @returns {{data: T | undefined, error: Error | undefined, loading: boolean, reload: () => Promise<void>}}
  */
 export function useResource(load, keys, { every, keep = false } = {}) {
   const [state, setState] = useState({ data: undefined, error: undefined, loading: true });
@@ -49,8 +49,7 @@ export function useResource(load, keys, { every, keep = false } = {}) {
     };
   }, keys);
 
-  const set = useCallback((data) => setState({ data, error: undefined, loading: false }), []);
-  return { ...state, reload: run, set };
+  return { ...state, reload: run };
 }
 
 /** Runs `task` now, or as soon as the tab is looked at again. */

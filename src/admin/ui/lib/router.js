@@ -20,9 +20,6 @@ export const route = computed(() => match(place.value.path), { name: "route" });
 /** The parameters of the address. */
 export const query = computed(() => new URLSearchParams(place.value.search));
 
-/** The whole address behind the origin. */
-export const address = computed(() => place.value.path + place.value.search);
-
 function read() {
   return { path: location.pathname, search: location.search };
 }

@@ -153,7 +153,7 @@ function Moment({ event, place, late, selected, onFocus }) {
 /** What the last event with a body worth reading says about the conversation. */
 function Summary({ line }) {
   const telling = [...line.events].reverse().find((event) => /_(analyzed|ended|started)$/.test(event.event ?? "")) ?? line.events.at(-1);
-  const body = useResource((signal) => get(at`/api/v1/events/${telling.id}/body`, { masked: masks.value && "true" }, { signal }), [telling.id, masks.value]);
+  const body = useResource((signal) => get(at`/api/v1/events/${telling.id}/body`, { masked: masks.value }, { signal }), [telling.id, masks.value]);
   const facts = body.data ? conversation(body.data).facts : [];
   const spread = Date.parse(line.last) - Date.parse(line.first);
   return html`<section class="card">

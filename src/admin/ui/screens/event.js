@@ -39,7 +39,7 @@ export function Event({ id }) {
   // Before it is known whether payloads are masked, none is asked for.
   const masked = masks.value && shown !== id;
   const event = useResource(
-    (signal) => (masked === undefined ? Promise.resolve(undefined) : get(at`/api/v1/events/${id}`, { masked: masked && "true" }, { signal })),
+    (signal) => (masked === undefined ? Promise.resolve(undefined) : get(at`/api/v1/events/${id}`, { masked }, { signal })),
     [id, masked],
     { every: (seen) => (seen && isPending(seen) ? PENDING_MS : SETTLED_MS), keep: true },
   );
@@ -63,7 +63,7 @@ function Back() {
 
 function Loaded({ event, loading, masked, onShow, reload }) {
   const { id } = event;
-  const body = useResource((signal) => get(at`/api/v1/events/${id}/body`, { masked: masked && "true" }, { signal, as: "bytes" }), [id, masked]);
+  const body = useResource((signal) => get(at`/api/v1/events/${id}/body`, { masked }, { signal, as: "bytes" }), [id, masked]);
   const actions = useActions({ event, loading, body, masked, show: onShow });
   useNeighbours(id);
 
@@ -213,7 +213,7 @@ function Fate({ event, masked, reload }) {
   const [wanted, setWanted] = useState(false);
   const needed = wanted || side === "why";
   const explanation = useResource(
-    (signal) => (needed ? get(at`/api/v1/events/${event.id}/explanation`, { revision, masked: masked && "true" }, { signal }) : Promise.resolve(undefined)),
+    (signal) => (needed ? get(at`/api/v1/events/${event.id}/explanation`, { revision, masked }, { signal }) : Promise.resolve(undefined)),
     [event.id, revision, masked, needed],
   );
   const waits = isPending(event);
