@@ -14,7 +14,7 @@ const on = stage(
       rules: rules(receiver, `  - name: tried out in shadow
     when: { event: call_started }
     to: [crm]
-    enabled: false
+    mode: shadow
 tests:
   - name: this one is wrong
     event: { event: call_ended, call: { call_id: c1, agent_id: a1 } }

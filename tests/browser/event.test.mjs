@@ -9,7 +9,13 @@ import { analyzed, plain, rules } from "./harness/traffic.mjs";
 
 const on = stage((receiver) => {
   receiver.answers("/refuser", 400, "no such call");
-  return { rules: rules(receiver) };
+  return {
+    rules: rules(receiver, `  - name: tried out in shadow
+    when: { event: call_analyzed }
+    to: [refuser]
+    mode: shadow
+`),
+  };
 });
 const settled = ({ deliveries }) => deliveries.length > 0 && deliveries.every(({ state }) => state !== "pending");
 
@@ -24,6 +30,7 @@ test("an event shows its attempts, why it went there, its body, its conversation
   await page.keyboard.press("2");
   await fate.getByText("analysed calls to the CRM").first().waitFor();
   await fate.getByText("$.call.call_analysis.user_sentiment").first().waitFor();
+  await fate.getByText("1 rule matches").waitFor();
 
   const arrived = page.getByRole("region", { name: "What arrived" });
   await page.keyboard.press("3");
@@ -69,6 +76,8 @@ test("it is edited and sent as a new event, where the rules say", async (t) => {
   await body.fill((await body.inputValue()).replace('"Positive"', '"Negative"'));
   await dialog.getByRole("button", { name: "Where would it go?" }).click();
   await dialog.getByText("crm, warehouse").waitFor();
+  const plan = dialog.locator(".note").filter({ hasText: "It would go to" });
+  assert.match(await plan.textContent(), /by analysed calls to the CRM, angry callers\.$/, "a rule in shadow is not why");
   await body.press("Control+Enter");
   await page.waitForURL((url) => /\/events\//.test(url.pathname) && !url.pathname.includes(id));
   await page.getByText("edited", { exact: true }).first().waitFor();

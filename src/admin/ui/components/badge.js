@@ -2,6 +2,7 @@
 
 import { html } from "../lib/html.js";
 import { EVENT_STATES, STATES, sentence, stateOf } from "../lib/deliveries.js";
+import { count, plural } from "../lib/format.js";
 
 /** A word in a coloured field. @param {{tone?: "ok" | "wait" | "warn" | "bad" | "off" | "accent", children?: unknown}} props */
 export function Badge({ tone = "off", children, ...rest }) {
@@ -18,6 +19,19 @@ export function StateBadge({ state }) {
 export function DeliveryBadge({ delivery }) {
   const state = stateOf(delivery);
   return html`<${Badge} tone=${STATES[state]?.tone}><${Mark} state=${state} />${state}<//>`;
+}
+
+/** Says of a rule, or of an event, that there is a match from which nothing follows. */
+export function ShadowBadge({ title = "It is matched, counted and listed, and sends nothing" }) {
+  return html`<${Badge} tone="wait" title=${title}>shadow<//>`;
+}
+
+/** What is unusual about an event, in few words. */
+export function Marks({ event }) {
+  return html`${event.edited_from && html`<${Badge} tone="accent" title="Made by a person from another event">edited<//>`}
+    ${!event.edited_from && event.deliveries.some((delivery) => delivery.replay) && html`<${Badge} tone="accent" title="A person sent it again">replayed<//>`}
+    ${event.duplicates > 0 && html`<${Badge} title=${`It came ${plural(event.duplicates, "more time")} with the same body`}>×${count(event.duplicates + 1)}<//>`}
+    ${event.shadow?.length > 0 && html`<${ShadowBadge} title=${`Matched in shadow: ${event.shadow.join(", ")}`} />`}`;
 }
 
 /** A point that stands for a delivery, told in words to who hovers or listens. */

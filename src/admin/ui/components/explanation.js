@@ -1,9 +1,10 @@
 // Why an event goes where it goes: every rule in order, every condition with what was expected and what was found.
 
 import { html, useState } from "../lib/html.js";
+import { matchedLive } from "../lib/deliveries.js";
 import { bytes, count, plural } from "../lib/format.js";
 import { Segmented } from "./tabs.js";
-import { Badge } from "./badge.js";
+import { Badge, ShadowBadge } from "./badge.js";
 import { Button } from "./button.js";
 import { CodeView } from "./codeview.js";
 import { CopyButton } from "./copy.js";
@@ -46,14 +47,16 @@ export function Explanation({ explanation, requests = false, lineHref }) {
 
 function Verdict({ explanation, matched }) {
   const { disposition, fallback, reason } = explanation;
-  const targets = [...new Set(matched.filter((rule) => rule.mode !== "shadow").flatMap((rule) => rule.to))];
+  const live = matched.filter(matchedLive);
+  const none = matched.length > 0 ? "No live rule" : "No rule";
+  const targets = [...new Set(live.flatMap((rule) => rule.to))];
   const sent = targets.length > 0 ? targets : (explanation.requests ?? []).map((request) => request.target);
   const chips = sent.map((target) => html`<span class="chip" key=${target}>${target}</span>`);
   if (disposition === "routed") {
-    return html`<p class="why-verdict"><${Badge} tone="ok">routed<//> <span>${fallback ? "No rule matched; the fallback takes it" : plural(matched.length, "rule matches", "rules match")}</span> ${chips.length > 0 && html`<span class="quiet">→</span>`} ${chips}</p>`;
+    return html`<p class="why-verdict"><${Badge} tone="ok">routed<//> <span>${fallback ? `${none} matches; the fallback takes it` : plural(live.length, "rule matches", "rules match")}</span> ${chips.length > 0 && html`<span class="quiet">→</span>`} ${chips}</p>`;
   }
   const text = {
-    unrouted: "No rule matches, and there is no fallback: it goes nowhere.",
+    unrouted: `${none} matches, and there is no fallback: it goes nowhere.`,
     ignored: "A rule says that events like this go nowhere.",
     quarantined: `It cannot be read${reason ? `: ${reason}` : ""}.`,
   }[disposition];
@@ -74,7 +77,7 @@ function Rule({ rule, few, lineHref }) {
         <span class="why-sign tone-${outcome.tone}"><${Icon} name=${outcome.icon} size=${14} /></span>
         <span class="why-name">${rule.rule}</span>
         <span class="why-outcome">${outcome.label}</span>
-        ${rule.mode === "shadow" && html`<${Badge} tone="wait" title="It only counts what it would send">shadow<//>`}
+        ${rule.mode === "shadow" && html`<${ShadowBadge} />`}
         ${rule.stop && html`<${Badge} title="If it matches, later rules are not looked at">stop<//>`}
         <span class="spacer"></span>
         <span class="why-to">${rule.ignore ? "→ nowhere" : rule.to.length > 0 ? `→ ${rule.to.join(", ")}` : ""}</span>

@@ -3,6 +3,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { at, get, isMissing, post } from "../lib/api.js";
 import { download } from "../lib/clipboard.js";
+import { matchedLive } from "../lib/deliveries.js";
 import { bytes, plural } from "../lib/format.js";
 import { targets } from "../lib/instance.js";
 import { compact, parse, pretty, tryParse } from "../lib/json.js";
@@ -148,7 +149,7 @@ export function EditDialog({ event, text, onClose }) {
 }
 
 function Plan({ plan }) {
-  const matched = plan.rules.filter((rule) => rule.outcome.result === "matched").map((rule) => rule.rule);
+  const matched = plan.rules.filter(matchedLive).map((rule) => rule.rule);
   const to = plan.requests.map((request) => request.target);
   if (plan.disposition !== "routed") return html`<${Note} tone="warn" icon="info">It would be <strong>${plan.disposition}</strong>${matched.length > 0 ? ` by ${matched.join(", ")}` : ""}: nothing would be sent.<//>`;
   return html`<${Note} tone="ok" icon="check">It would go to <strong>${to.join(", ")}</strong>${matched.length > 0 ? `, by ${matched.join(", ")}` : ", by the fallback"}.<//>`;

@@ -49,6 +49,16 @@ export function sentence(delivery) {
   return parts.join(", ");
 }
 
+/** What an event is called. */
+export function nameOf(event) {
+  return event.event ?? (event.state === "quarantined" ? "unreadable" : "no name");
+}
+
+/** Whether a rule matched and something follows from it. */
+export function matchedLive(rule) {
+  return rule.outcome.result === "matched" && rule.mode !== "shadow";
+}
+
 /** Whether anything about an event can still change by itself. */
 export function isPending(event) {
   return event.deliveries.some((delivery) => delivery.state === "pending");

@@ -3,14 +3,14 @@
 import { html, useMemo, useState } from "../lib/html.js";
 import { at, get, post } from "../lib/api.js";
 import { course, outstanding } from "../lib/course.js";
-import { deliveredMs, isPending, latestByTarget, stateOf } from "../lib/deliveries.js";
+import { deliveredMs, isPending, latestByTarget, nameOf, stateOf } from "../lib/deliveries.js";
 import { day, duration, offset, plural } from "../lib/format.js";
 import { look, masks } from "../lib/instance.js";
 import { useKeys } from "../lib/keys.js";
 import { useResource } from "../lib/resource.js";
 import { goBack, navigate } from "../lib/router.js";
 import { conversation } from "../lib/transcript.js";
-import { Badge, DeliveryBadge, Dot, StateBadge } from "../components/badge.js";
+import { Badge, DeliveryBadge, Dot, Marks, StateBadge } from "../components/badge.js";
 import { Button } from "../components/button.js";
 import { CopyId } from "../components/copy.js";
 import { Icon } from "../components/icon.js";
@@ -127,17 +127,15 @@ function runEnd(events, from) {
 
 function Moment({ event, place, late, selected, onFocus }) {
   const delivered = deliveredMs(event);
-  const name = event.event ?? (event.state === "quarantined" ? "unreadable" : "no name");
   const worst = event.deliveries.map(stateOf).includes("dead") ? "bad" : event.deliveries.some((delivery) => delivery.state === "pending") ? "wait" : event.state === "unrouted" ? "warn" : event.state === "routed" ? "ok" : "off";
   return html`<li class=${`moment tone-${worst} ${selected ? "is-selected" : ""}`}>
     <span class="moment-at" title="Since the first event">${offset(place)}</span>
     <span class="moment-sign"></span>
     <div class="moment-text">
       <div class="moment-head">
-        <a class="moment-name" id=${`moment-${event.id}`} href=${at`/events/${event.id}`} onFocus=${onFocus}>${name}</a>
+        <a class="moment-name" id=${`moment-${event.id}`} href=${at`/events/${event.id}`} onFocus=${onFocus}>${nameOf(event)}</a>
         ${event.state !== "routed" && html`<${StateBadge} state=${event.state} />`}
-        ${event.edited_from && html`<${Badge} tone="accent">edited<//>`}
-        ${event.duplicates > 0 && html`<${Badge}>×${event.duplicates + 1}<//>`}
+        <${Marks} event=${event} />
         ${late && html`<${Badge} tone="warn" title="It came behind an event that happens after it">out of order<//>`}
         <span class="spacer"></span>
         <span class="quiet small"><${Time} value=${event.received_at} ms /></span>

@@ -2,14 +2,14 @@
 // many came meanwhile.
 
 import { html, memo, signal, useEffect, useMemo, useRef, useState } from "../lib/html.js";
-import { deliveredMs, isPending, latestByTarget } from "../lib/deliveries.js";
+import { deliveredMs, isPending, latestByTarget, nameOf } from "../lib/deliveries.js";
 import { FILTERS, Feed } from "../lib/feed.js";
-import { count, duration, plural } from "../lib/format.js";
+import { duration, plural } from "../lib/format.js";
 import { isSigned, lookForWebhook, targets, webhook, webhookAddress } from "../lib/instance.js";
 import { useKeys } from "../lib/keys.js";
 import { navigate, query, setQuery } from "../lib/router.js";
 import { at, reachable } from "../lib/api.js";
-import { Badge, Dot, StateBadge } from "../components/badge.js";
+import { Dot, Marks, StateBadge } from "../components/badge.js";
 import { Button, Kbd } from "../components/button.js";
 import { Command } from "../components/copy.js";
 import { Icon } from "../components/icon.js";
@@ -266,11 +266,10 @@ const HINTS = {
 const EventRow = memo(({ event, index, selected, onSelect }) => {
   const dots = latestByTarget(event.deliveries);
   const delivered = deliveredMs(event);
-  const name = event.event ?? (event.state === "quarantined" ? "unreadable" : "no name");
   return html`<div class=${`event-row ${selected ? "is-selected" : ""}`} role="row" aria-rowindex=${index + 2} aria-current=${selected ? "true" : undefined}>
     <span role="cell" class="cell cell-time"><${Time} value=${event.received_at} /></span>
     <span role="cell" class="cell cell-event"><a class=${`row-link ${event.event ? "" : "quiet"}`} id=${`row-${event.id}`} href=${at`/events/${event.id}`}
-      onFocus=${() => onSelect(event.id)}>${name}</a><${Marks} event=${event} /></span>
+      onFocus=${() => onSelect(event.id)}>${nameOf(event)}</a><${Marks} event=${event} /></span>
     <span role="cell" class="cell cell-agent">${event.agent && html`<a class="cell-link mono" href=${`/?agent=${encodeURIComponent(event.agent)}`} title=${`Only events of ${event.agent}`} tabindex="-1">${event.agent}</a>`}</span>
     <span role="cell" class="cell cell-call">${event.call && html`<a class="cell-link mono" href=${at`/calls/${event.call}`} title=${`All about ${event.call}`} tabindex="-1">${event.call}</a>`}</span>
     <span role="cell" class="cell cell-rules">${event.state !== "routed" && html`<${StateBadge} state=${event.state} />`}<span class="ellipsis" title=${event.rules.join("\n")}>${
@@ -281,14 +280,6 @@ const EventRow = memo(({ event, index, selected, onSelect }) => {
     <span role="cell" class="cell cell-delivered">${delivered !== undefined ? duration(delivered) : isPending(event) ? html`<span class="quiet" title="Not everywhere yet">…</span>` : ""}</span>
   </div>`;
 });
-
-/** What is unusual about an event, in few words. */
-function Marks({ event }) {
-  return html`${event.edited_from && html`<${Badge} tone="accent" title="Made by a person from another event">edited<//>`}
-    ${!event.edited_from && event.deliveries.some((delivery) => delivery.replay) && html`<${Badge} tone="accent" title="A person sent it again">replayed<//>`}
-    ${event.duplicates > 0 && html`<${Badge} title=${`It came ${plural(event.duplicates, "more time")} with the same body`}>×${count(event.duplicates + 1)}<//>`}
-    ${(event.shadow ?? []).length > 0 && html`<${Badge} tone="wait" title=${`Matched in shadow: ${event.shadow.join(", ")}`}>shadow<//>`}`;
-}
 
 function Foot({ feed }) {
   const looked = feed.lookedTo.value;

@@ -6,7 +6,7 @@ import { at, get, isMissing } from "../../lib/api.js";
 import { count, duration, plural } from "../../lib/format.js";
 import { useResource } from "../../lib/resource.js";
 import { query, setQuery } from "../../lib/router.js";
-import { Badge } from "../../components/badge.js";
+import { Badge, ShadowBadge } from "../../components/badge.js";
 import { Button } from "../../components/button.js";
 import { CopyButton } from "../../components/copy.js";
 import { Icon } from "../../components/icon.js";
@@ -96,7 +96,7 @@ function annotations(list, tests) {
 
 function Hits({ rule, since }) {
   const told = since ? `since ${since}` : undefined;
-  return html`${rule.mode === "shadow" && html`<${Badge} tone="accent" title="It is counted and listed, and sends nothing.">shadow<//>`}
+  return html`${rule.mode === "shadow" && html`<${ShadowBadge} />`}
     ${!rule.enabled && html`<${Badge} tone="off">switched off<//>`}
     ${rule.matches !== undefined &&
     (rule.matches > 0
@@ -131,7 +131,7 @@ function Entry({ rule, current, untested }) {
     <span class="outline-name">${name}</span>
     <span class="outline-hits">${rule.matches !== undefined && html`<span title=${rule.last_match ? `last ${rule.last_match.at}` : undefined}>${count(rule.matches)}</span>`}</span>
     <span class="outline-to">
-      ${rule.mode === "shadow" && html`<${Badge} tone="accent">shadow<//>`}${!rule.enabled && html`<${Badge}>off<//>`}
+      ${rule.mode === "shadow" && html`<${ShadowBadge} />`}${!rule.enabled && html`<${Badge}>off<//>`}
       ${rule.ignore ? html`<span class="quiet">ignored</span>` : rule.to.map((target) => html`<span class="chip" key=${target}>${target}</span>`)}
       ${rule.stop && !rule.ignore && html`<span class="quiet" title="Rules below it are not looked at once it matched">stops</span>`}
       ${!rule.conditional && html`<span class="quiet">every event</span>`}

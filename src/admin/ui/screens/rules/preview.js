@@ -5,7 +5,7 @@ import { at, get, isAbort, isMissing, post } from "../../lib/api.js";
 import { ago, count, now, plural, shortId } from "../../lib/format.js";
 import { documents } from "../../lib/lines.js";
 import { Button } from "../../components/button.js";
-import { Badge } from "../../components/badge.js";
+import { Badge, ShadowBadge } from "../../components/badge.js";
 import { DropField } from "../../components/drop.js";
 import { Empty, ErrorBox, Note, Problems } from "../../components/notes.js";
 import { Table } from "../../components/table.js";
@@ -125,7 +125,7 @@ function Result({ result }) {
     ]} />
     <h2>Rules</h2>
     <${Table} label="Events for each rule" keyOf=${(row) => row.name} rows=${[...result.rules, ...extra.map(([name, pair]) => ({ ...pair, name, apart: true }))]} columns=${[
-      { name: "Rule", cell: (row) => (row.apart ? html`<span class="quiet">${row.name}</span>` : row.name) },
+      { name: "Rule", cell: (row) => (row.apart ? html`<span class="quiet">${row.name}</span>` : html`${row.name}${row.shadow && html` <${WouldAdd} ...${row.shadow} />`}`) },
       { name: "Now", align: "end", cell: (row) => count(row.running) },
       { name: "New", align: "end", cell: (row) => count(row.new) },
       { name: "Difference", align: "end", cell: (row) => html`<${Difference} gained=${Math.max(0, row.new - row.running)} lost=${Math.max(0, row.running - row.new)} />` },
@@ -134,9 +134,18 @@ function Result({ result }) {
   </div>`;
 }
 
+/** Of a rule in shadow, by one of the revisions or by both. */
+function WouldAdd({ running, new: next }) {
+  return html`<${ShadowBadge} /> <span class="quiet">would add ${running !== next && `${count(running)} → `}${count(next)}</span>`;
+}
+
 function Difference({ gained, lost }) {
   if (!gained && !lost) return html`<span class="quiet">–</span>`;
   return html`<span class="nowrap">${gained > 0 && html`<span class="gain">+${count(gained)}</span>`}${gained > 0 && lost > 0 && " "}${lost > 0 && html`<span class="loss">−${count(lost)}</span>`}</span>`;
+}
+
+function named(rules = [], shadow = []) {
+  return [...rules, ...shadow.map((name) => `${name} (shadow)`)].join(", ") || "none";
 }
 
 function Differing({ result }) {
@@ -147,6 +156,6 @@ function Differing({ result }) {
       { name: "Arrived", cell: (row) => html`<span class="nowrap" title=${row.received_at}>${ago(row.received_at, now.value)}</span>` },
       { name: "Event", cell: (row) => html`<a href=${at`/events/${row.event}`}>${row.name ?? "event"}</a>${row.call && html` <span class="mono quiet" title=${row.call}>${shortId(row.call)}</span>`}` },
       { name: "Difference", cell: (row) => html`<span class="row">${(row.gains ?? []).map((name) => html`<${Badge} key=${`+${name}`} tone="ok">+ ${name}<//>`)}${(row.loses ?? []).map((name) => html`<${Badge} key=${`-${name}`} tone="bad">− ${name}<//>`)}</span>` },
-      { name: "Rules", wide: true, cell: (row) => html`<span class="quiet">${(row.rules_before ?? []).join(", ") || "none"} → ${(row.rules_after ?? []).join(", ") || "none"}</span>` },
+      { name: "Rules", wide: true, cell: (row) => html`<span class="quiet">${named(row.rules_before, row.shadow_before)} → ${named(row.rules_after, row.shadow_after)}</span>` },
     ]} />`;
 }
