@@ -158,3 +158,27 @@ test("older events come as one scrolls, and only what is seen is in the document
     await list.getByText(/^260 events\. That is all there is\.$/).waitFor();
   }
 });
+
+test("a space that is typed last stays, though it is not looked for", async (t) => {
+  const page = await on.open(t, "/");
+  const field = page.getByRole("searchbox", { name: "Text in events" });
+  await field.pressSequentially("purple ");
+  await page.waitForURL(/text=purple$/);
+  await field.pressSequentially("elephant");
+  await page.waitForURL(/text=purple(\+|%20)elephant$/);
+  assert.equal(await field.inputValue(), "purple elephant");
+});
+
+test("arrows go to the next event, but scroll where something scrolls by itself", async (t) => {
+  for (const call of ["call_s1", "call_s2"]) await on.instance.send(analyzed({ call_id: call }));
+  const page = await on.open(t, "/");
+  await page.getByRole("row").filter({ hasText: "call_s2" }).getByRole("link", { name: "call_analyzed" }).click();
+  await page.waitForURL(/events/);
+  const here = page.url();
+  const body = page.getByRole("region", { name: "What arrived" }).locator(".tree");
+  await body.getByText("call_s2").first().waitFor();
+  await body.press("ArrowDown");
+  assert.equal(page.url(), here);
+  await body.press("j");
+  await page.waitForURL((url) => url.href !== here);
+});

@@ -3,7 +3,7 @@
 import { html, useId, useRef, useState } from "../lib/html.js";
 import { bytes } from "../lib/format.js";
 import { Button } from "./button.js";
-import { toast } from "./toast.js";
+import { toast, toastError } from "./toast.js";
 
 /**
  * @param {{label: string, hint?: string, value: string, onInput: (text: string) => void, onSend?: () => void, accept: string,
@@ -20,7 +20,11 @@ export function DropField({ label, hint, value, onInput, onSend, accept, sizeMax
       toast(`${file.name} is too large`, { tone: "bad", detail: `It has ${bytes(file.size)}; at most ${bytes(sizeMax)} are taken.` });
       return;
     }
-    onInput(await file.text());
+    try {
+      onInput(await file.text());
+    } catch (error) {
+      toastError(error, `${file.name} cannot be read`);
+    }
   };
   const onDrop = (event) => {
     event.preventDefault();

@@ -164,6 +164,8 @@ export class Feed {
         return;
       }
       // Refused: ask for pages instead, and try again later.
+      clearTimeout(this.timers.away);
+      this.timers.away = undefined;
       source.close();
       this.source = undefined;
       this.mode.value = "polling";
@@ -341,7 +343,9 @@ export class Feed {
     this.arrived.value += news.length;
     if (this.held && this.rows.peek().length > 0) {
       for (const event of news) this.ids.add(event.id);
-      this.buffer = [...news, ...this.buffer].slice(0, WAITING_MAX);
+      const waiting = [...news, ...this.buffer];
+      for (const event of waiting.slice(WAITING_MAX)) this.ids.delete(event.id);
+      this.buffer = waiting.slice(0, WAITING_MAX);
       this.waiting.value = this.buffer.length;
     } else this.prepend(news);
   }

@@ -74,6 +74,8 @@ function onKey(event) {
   }
   if (typing || document.querySelector("dialog[open]")) return;
   if (event.key.length === 1 && !keysOn.peek()) return;
+  // In what scrolls by itself the arrows scroll.
+  if (event.key.startsWith("Arrow") && at.closest('[tabindex="0"]')) return;
   if (event.key === "Enter" && at.closest("a, button, summary, [role=tab]")) return;
 
   const pair = performance.now() - firstAt < PAIR_MS ? `${first} ${event.key}` : undefined;

@@ -210,7 +210,9 @@ function FilterBar({ filters, rows, search, open }) {
 function SearchField({ value, input }) {
   const [text, setText] = useState(value);
   const timer = useRef();
-  useEffect(() => setText(value), [value]);
+  // What is looked for is trimmed; who is typing keeps the space.
+  useEffect(() => setText((old) => (old.trim() === value ? old : value)), [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
   const apply = (wanted) => {
     clearTimeout(timer.current);
     setQuery({ text: wanted.trim() });

@@ -42,6 +42,7 @@ export function Preview({ running }) {
     setText(next);
   };
   const run = async () => {
+    if (progress || text.trim() === "") return;
     const mine = new AbortController();
     abort.current = mine;
     keep({ result: undefined });

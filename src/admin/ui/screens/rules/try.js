@@ -31,6 +31,7 @@ export function Try() {
     setError(undefined);
   };
   const explain = async () => {
+    if (busy) return;
     setBusy(true);
     try {
       const stored = ID.test(text);
