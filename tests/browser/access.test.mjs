@@ -32,14 +32,20 @@ tests:
   },
 );
 
+/** Opens a dialog, and waits until it is there. */
+const dialog = (open) => async (page) => {
+  await open(page);
+  await page.getByRole("dialog").waitFor();
+};
+
 /** Where to go, what shows that it is there, and what to open before one looks. */
 const SCREENS = {
   Live: { path: () => "/", there: (page) => page.getByRole("row").filter({ hasText: "call_analyzed" }).first() },
   "Live without a match": { path: () => "/?agent=nobody", there: (page) => page.getByRole("button", { name: "Clear the filters" }) },
   Event: { path: () => `/events/${id}`, there: (page) => page.getByText("agent_front_desk").first() },
   "Event: explanation and conversation": { path: () => `/events/${id}?side=why&tab=transcript`, there: (page) => page.getByText("analysed calls to the CRM").first() },
-  "Event: replay": { path: () => `/events/${id}`, there: (page) => page.getByText("agent_front_desk").first(), then: (page) => page.keyboard.press("r") },
-  "Event: edit": { path: () => `/events/${id}`, there: (page) => page.getByText("agent_front_desk").first(), then: (page) => page.keyboard.press("e") },
+  "Event: replay": { path: () => `/events/${id}`, there: (page) => page.getByText("agent_front_desk").first(), then: dialog((page) => page.keyboard.press("r")) },
+  "Event: edit": { path: () => `/events/${id}`, there: (page) => page.getByText("agent_front_desk").first(), then: dialog((page) => page.keyboard.press("e")) },
   Call: { path: () => "/calls/call_a1", there: (page) => page.getByRole("link", { name: "call_started" }) },
   Rules: { path: () => "/rules", there: (page) => page.getByText("this one is wrong failed") },
   "Rules: try": {
@@ -64,10 +70,10 @@ const SCREENS = {
   "Targets: drop": {
     path: () => "/targets",
     there: (page) => page.getByRole("row").filter({ hasText: "rejected" }).first(),
-    then: (page) => page.getByRole("button", { name: "Drop all…" }).click(),
+    then: dialog((page) => page.getByRole("button", { name: "Drop all…" }).click()),
   },
   Status: { path: () => "/status", there: (page) => page.getByRole("region", { name: "Store" }) },
-  Help: { path: () => "/", there: (page) => page.getByRole("row").first(), then: (page) => page.keyboard.press("?") },
+  Help: { path: () => "/", there: (page) => page.getByRole("row").first(), then: dialog((page) => page.keyboard.press("?")) },
   "No such screen": { path: () => "/calls/nothing-here", there: (page) => page.getByRole("heading", { name: "No event of this call is here" }) },
 };
 

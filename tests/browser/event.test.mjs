@@ -146,6 +146,7 @@ test("masked payloads stay masked until one asks", async (t) => {
     for (const key of ["3", "4", "5", "2"]) {
       await page.keyboard.press(key);
       await page.waitForLoadState("networkidle");
+      if (key === "2") await page.getByRole("region", { name: "What became of it" }).getByText("$.call.call_analysis.user_sentiment").first().waitFor();
       text += await page.content();
     }
     return text;

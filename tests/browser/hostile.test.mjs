@@ -89,6 +89,8 @@ for (const [what, text] of Object.entries(HOSTILE)) {
     }
     await page.goto(on.instance.url(`/?call=${encodeURIComponent(text)}&agent=${encodeURIComponent(text)}&text=${encodeURIComponent(piece(text))}`));
     await page.getByRole("heading", { name: "Live" }).waitFor();
+    await page.waitForLoadState("networkidle");
+    await harmless("Live, filtered");
     await page.getByRole("link", { name: /^Targets/ }).click();
     await page.getByRole("row").filter({ hasText: "rejected" }).first().waitFor();
     await harmless("Targets");

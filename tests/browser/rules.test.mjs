@@ -50,7 +50,9 @@ test("a test that fails says beneath its line what differs", async (t) => {
   await line(page, "- name: this one is wrong").getByText("failed").waitFor();
   await page.getByText("this one is wrong failed").waitFor();
   await page.getByText("1 of 2 tests failed").waitFor();
+  const answer = page.waitForResponse((one) => one.url().endsWith("/api/v1/rules/tests"));
   await page.getByRole("button", { name: "Run tests" }).click();
+  assert.ok((await answer).ok());
   await page.getByText("1 of 2 tests failed").waitFor();
 });
 
