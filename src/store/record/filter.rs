@@ -40,7 +40,7 @@ pub struct EventFilter {
     pub until: Option<Timestamp>,
     /// Matched by this rule, whether it sends or only watches.
     pub rule: Option<String>,
-    /// With this text, in any case, in its id, name, agent, call or body; at most [`TEXT_MAX`](super::TEXT_MAX) bytes.
+    /// With this text, in any case, in its id, name, agent, call or body; at most [`TEXT_MAX`](crate::store::TEXT_MAX) bytes.
     pub text: Option<String>,
 }
 
