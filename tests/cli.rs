@@ -565,6 +565,20 @@ fn a_file_is_compared_with_what_runs() {
     assert_eq!((&told["against"], &told["differing_total"]), (&address.as_str().into(), &1.into()));
     assert_eq!(told["differing"][0]["gains"][0], "next");
     assert_eq!(told["rules"][0]["deliveries"]["new"], 2);
+
+    let slow = fs::read_to_string(&new).unwrap().replace("kind: log }", "kind: log, rate: 1/24h }");
+    fs::write(&new, slow).unwrap();
+    let said = text(&mut against(&address));
+    let warning = " HS316 targets.next.rate: in the hour from ";
+    assert!(said.contains("\nWarning: ") && said.contains(warning), "{said}");
+    assert!(said.contains(" it would get 1 delivery, and 1/24h lets 0 through (raise"), "{said}");
+    let strict = output(against(&address).args(["--strict", "--output", "json"]));
+    assert_eq!(strict.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&strict.stdout).unwrap();
+    assert_eq!(
+        (&told["warnings"][0]["code"], &told["differing_total"]),
+        (&"HS316".into(), &1.into())
+    );
     let status = json(&mut instance.command(&["status", "--output", "json"]));
     assert_eq!(status["configuration"]["revision"]["number"], 1, "nothing was published");
 

@@ -215,11 +215,10 @@ impl Preview {
     /// What it came to; `reached` says how far if it did not look at all of them.
     fn result(&self, reached: Option<Timestamp>) -> wire::PreviewLine {
         let comparison = &self.comparison;
-        let (running, new) = comparison.snapshots();
         let (before, after) = comparison.totals();
         let sides = |running, new| wire::Sides { running, new };
         wire::PreviewLine::Result(Box::new(wire::Preview {
-            running: convert::revision(running.revision),
+            running: convert::revision(comparison.running().revision),
             since: self.window.0.rfc3339(),
             until: reached.unwrap_or(self.window.1).rfc3339(),
             events: comparison.events,
@@ -233,7 +232,7 @@ impl Preview {
             quarantined: sides(before.quarantined, after.quarantined),
             differing: comparison.differing.iter().map(differing).collect(),
             differing_total: comparison.differing_total,
-            warnings: convert::problems(&new.warnings),
+            warnings: convert::problems(&comparison.warnings()),
             notes: notes(comparison, reached),
         }))
     }

@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 use url::Url;
 
@@ -14,10 +14,11 @@ use super::exit::{Exit, Failure};
 use super::http::Flow;
 use super::output::{Form, Ink, Out, Table, cell, clean, count, inked, moment};
 use super::run::Stops;
+use super::status::problem_line;
 use crate::admin::wire::{
-    Differing, Preview, PreviewLine, PreviewProgress, PreviewRequest, Sides, TargetChange,
+    Differing, Preview, PreviewLine, PreviewProgress, PreviewRequest, Problem, Sides, TargetChange,
 };
-use crate::config::Snapshot;
+use crate::config::{Code, Snapshot};
 
 /// The most that one line may take, in bytes.
 const LINE_MAX: usize = 64 << 20;
@@ -50,14 +51,14 @@ impl AgainstArgs {
         self.against.is_some()
     }
 
-    /// Compares, and prints what came of it.
+    /// Compares, and prints what came of it. Whether the traffic of the instance is a reason for a warning that the file alone is not.
     pub(super) fn compare(
         &self,
         path: &Path,
         snapshot: &Snapshot,
         form: Form,
-    ) -> Result<Exit, Failure> {
-        let Some(url) = &self.against else { return Ok(Exit::Ok) };
+    ) -> Result<bool, Failure> {
+        let Some(url) = &self.against else { return Ok(false) };
         let api = Api::at(url.clone(), "--against")?;
         let since = Some(self.since.clone());
         let wanted = PreviewRequest { text: snapshot.text.to_string(), since, until: None };
@@ -69,6 +70,10 @@ impl AgainstArgs {
                 told = ask(&api, &wanted) => told,
             }
         })?;
+        let preview = Preview::deserialize(&told).map_err(|error| {
+            Failure::because(Exit::Unreachable, "the answer is no preview", &error)
+                .hint("is the instance of another version?")
+        })?;
         let mut out = Out::stdout();
         match form {
             Form::Json => out.json(&Report {
@@ -77,15 +82,11 @@ impl AgainstArgs {
                 preview: told,
             })?,
             Form::Text => {
-                let preview = serde_json::from_value(told).map_err(|error| {
-                    Failure::because(Exit::Unreachable, "the answer is no preview", &error)
-                        .hint("is the instance of another version?")
-                })?;
                 let text = text(&preview, &api.origin(), &out);
                 out.line(&format!("\n{text}"))?;
             }
         }
-        Ok(Exit::Ok)
+        Ok(of_traffic(&preview).next().is_some())
     }
 }
 
@@ -175,10 +176,19 @@ fn text(preview: &Preview, origin: &str, out: &Out) -> String {
             "\n`hookswitch explain ID --revision running` shows why an event goes where it goes",
         );
     }
+    for problem in of_traffic(preview) {
+        push(&mut text, &format!("\nWarning: {}", problem_line(problem)));
+    }
     for note in &preview.notes {
         push(&mut text, &format!("\nNote: {}", clean(note)));
     }
     text
+}
+
+/// The warnings that only events can be a reason for; the others were found in the file.
+fn of_traffic(preview: &Preview) -> impl Iterator<Item = &Problem> {
+    let code = Code::RateExceeded.to_string();
+    preview.warnings.iter().filter(move |problem| problem.code == code)
 }
 
 fn push(text: &mut String, line: &str) {

@@ -16,6 +16,8 @@ pub(crate) enum Stage {
     Reading,
     /// When its tests have run.
     Trials,
+    /// When events that an instance stored were routed by it.
+    Traffic,
 }
 
 /// Makes the codes from one table: number, level, title, and what it means.
@@ -183,7 +185,7 @@ codes! {
     TestsNotRun = 315, Warning, "tests that were not run",
         "The tests of one load may take 5 s, and these were left. With `require_tests` it is an error.";
     RateExceeded = 316, Warning, "a rate below the traffic",
-        "An instance has seen more deliveries for the target in an hour than its `rate` lets through.";
+        "The events of an hour, as an instance stored them, are more deliveries than the `rate` lets through.";
     SwitchedOff = 317, Note, "a rule that is switched off",
         "`enabled: false` takes the rule out until somebody changes it back.";
     DefaultTaken = 318, Warning, "a default instead of a variable",
@@ -220,6 +222,7 @@ impl Code {
     pub(super) fn stage(self) -> Stage {
         match self {
             Self::TestFails | Self::TestsNotRun => Stage::Trials,
+            Self::RateExceeded => Stage::Traffic,
             _ => Stage::Reading,
         }
     }

@@ -24,6 +24,7 @@ mod redact;
 mod scalar;
 mod schema;
 mod shape;
+mod traffic;
 mod trial;
 mod units;
 
@@ -60,6 +61,7 @@ pub use problem::{Level, Problem, Problems, Region, Style};
 pub use published::Published;
 pub use redact::without_secrets;
 pub use schema::schema;
+pub use traffic::{Busiest, with_traffic};
 pub use trial::{Change, Expect, ExpectedRequest, Fate, Place, Trial};
 
 /// Largest configuration file.

@@ -142,12 +142,17 @@ impl Problems {
 
     /// Adds what tests found, but what comments of the file allow. Without any problem there is no use for the text.
     pub(crate) fn add_tested(&mut self, tested: Vec<Problem>) {
-        self.list.extend(tested);
-        self.list.sort_by_key(|problem| (problem.span.is_none(), problem.span));
-        self.allows.silence(Stage::Trials, &self.text, &mut self.list);
+        self.add(Stage::Trials, tested);
         if self.list.is_empty() {
             self.text = Box::default();
         }
+    }
+
+    /// Adds what was found at `stage`, but what comments of the file allow.
+    pub(super) fn add(&mut self, stage: Stage, found: Vec<Problem>) {
+        self.list.extend(found);
+        self.list.sort_by_key(|problem| (problem.span.is_none(), problem.span));
+        self.allows.silence(stage, &self.text, &mut self.list);
     }
 
     /// One line: `rules.yaml:3:5: error[HS101]: …`.

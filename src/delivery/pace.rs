@@ -53,6 +53,12 @@ impl Rate {
     pub fn per(&self) -> Duration {
         self.per
     }
+
+    /// How many it lets through in `time`, apart from the second's worth that it lets through at once.
+    pub fn within(&self, time: Duration) -> u64 {
+        let many = u128::from(self.count) * time.as_nanos() / self.per.as_nanos().max(1);
+        u64::try_from(many).unwrap_or(u64::MAX)
+    }
 }
 
 /// A whole number above nothing, in digits alone.

@@ -6,6 +6,8 @@
 //!
 //! It leaves out what is sent. A target that keeps its name and gets another address is the same one here.
 
+mod hours;
+
 #[cfg(test)]
 mod tests;
 
@@ -13,11 +15,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::config::Snapshot;
+use crate::config::{self, Problems, Snapshot};
 use crate::event::EventId;
 use crate::name::{RuleName, TargetName};
 use crate::rule::{Disposition, Effect, Mode, Rule};
 use crate::store::{Body, EventState};
+
+use hours::Hours;
 
 /// Most events that are listed because they differ.
 const DIFFERING_MAX: usize = 1_000;
@@ -38,6 +42,8 @@ pub struct Comparison {
     /// How many differ.
     pub differing_total: u64,
     moves: BTreeMap<TargetName, Moves>,
+    /// Of each target that has a rate in the new revision.
+    hours: BTreeMap<TargetName, Hours>,
 }
 
 /// One revision, and what it came to so far.
@@ -152,6 +158,8 @@ struct Planned {
 impl Comparison {
     /// Nothing compared yet.
     pub fn new(running: Arc<Snapshot>, new: Arc<Snapshot>) -> Self {
+        let limited = new.targets.values().filter(|target| target.rate.is_some());
+        let hours = limited.map(|target| (target.name.clone(), Hours::default())).collect();
         Self {
             running: Side::new(running),
             new: Side::new(new),
@@ -160,6 +168,7 @@ impl Comparison {
             differing: Vec::new(),
             differing_total: 0,
             moves: BTreeMap::new(),
+            hours,
         }
     }
 
@@ -182,6 +191,11 @@ impl Comparison {
             (before, after) => (self.running.count(before), self.new.count(after)),
         };
         self.events += 1;
+        for target in &after.targets {
+            if let Some(hours) = self.hours.get_mut(target) {
+                hours.add(stored.envelope.received_at);
+            }
+        }
         self.differ(stored, before, after);
     }
 
@@ -254,9 +268,15 @@ impl Comparison {
         (self.running.totals, self.new.totals)
     }
 
-    /// The running revision, and the new one.
-    pub fn snapshots(&self) -> (&Snapshot, &Snapshot) {
-        (&self.running.snapshot, &self.new.snapshot)
+    /// What is legal but unwise in the new revision, and what these events say of its rates.
+    pub fn warnings(&self) -> Problems {
+        let busiest = self.hours.iter().filter_map(|(name, hours)| Some((name, hours.busiest?)));
+        config::with_traffic(&self.new.snapshot, busiest)
+    }
+
+    /// The running revision.
+    pub fn running(&self) -> &Snapshot {
+        &self.running.snapshot
     }
 
     /// The headers that either reads and that are not kept with an event.

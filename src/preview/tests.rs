@@ -2,7 +2,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::config::{self, MapEnvironment, Overrides};
+use crate::config::{self, Code, MapEnvironment, Overrides};
 use crate::event::{Envelope, RequestParts};
 use crate::name::SourceName;
 
@@ -195,4 +195,34 @@ fn headers_that_are_not_kept_are_named() {
         "rules: [{ name: a, when: { header: { X-Region: eu, user-agent: x } }, to: [crm] }]\n";
     let comparison = Comparison::new(snapshot(NEW), snapshot(rules));
     assert_eq!(comparison.lost_headers().into_iter().collect::<Vec<_>>(), ["x-region"]);
+}
+
+#[test]
+fn a_rate_below_the_traffic_is_told_with_the_busiest_hour() {
+    let new = "defaults: { rate: 3/h }
+rules:
+  - { name: ended, when: { event: call_ended }, to: [crm] }
+  - { name: watched, mode: shadow, to: [slack] }
+fallback: [old, fresh]
+";
+    let mut comparison = Comparison::new(snapshot(RUNNING), snapshot(new));
+    let at = |minute: i64, name: &str| {
+        let mut event = event(1, &format!(r#"{{"event":"{name}"}}"#));
+        let envelope = Arc::make_mut(&mut event.envelope);
+        envelope.received_at = Timestamp::from_millis(1_767_225_600_000 + minute * 60_000);
+        event
+    };
+    for minute in [0, 70, 75, 129] {
+        comparison.look(Some(&at(minute, "call_ended")));
+    }
+    assert_eq!(comparison.warnings().list, [], "three in an hour, and three go through");
+    (0..9).for_each(|_| comparison.look(Some(&at(130, "call_ended"))));
+    comparison.look(Some(&at(131, "other")));
+    let warnings = comparison.warnings();
+    let [problem] = &*warnings.list else { panic!("{warnings}") };
+    assert_eq!((problem.code, problem.path.as_str()), (Code::RateExceeded, "targets.crm"));
+    let text = "in the hour from 2026-01-01T01:15:00.000Z it would get 11 deliveries, and 3/h lets 3 through";
+    assert_eq!(problem.text, text);
+    let (line, column) = warnings.place(problem).unwrap();
+    assert_eq!((line, column), (3, 12), "it has no rate of its own to point at");
 }

@@ -73,7 +73,7 @@ pub struct Preview {
     pub differing: Vec<Differing>,
     /// How many there are.
     pub differing_total: u64,
-    /// What is legal but unwise in the text.
+    /// What is legal but unwise in the text, and rates below what these events would ask for.
     pub warnings: Vec<Problem>,
     /// What to know before one relies on it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

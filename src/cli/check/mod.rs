@@ -20,7 +20,7 @@ use crate::trial;
 /// Check a configuration: every problem with its place, and what is unwise
 ///
 /// Runs the tests of the file, too. Exits 1 if there is an error, and with --strict also if there is a warning. Values from outside (`${VAR}`) are put in
-/// as `run` would, so set them as they will be. With --against it also asks a running instance where the events that it stored would go under this file, and shows what differs from the rules that run; nothing is sent. docs/lint.md explains each code, and how to allow a warning at one place.
+/// as `run` would, so set them as they will be. With --against it also asks a running instance where the events that it stored would go under this file, and shows what differs from the rules that run, and which `rate` is below that traffic; nothing is sent. docs/lint.md explains each code, and how to allow a warning at one place.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     /// The file; `-` is standard input. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
@@ -130,10 +130,11 @@ impl Check {
                 out.line(&line)?;
             }
         }
-        match compared {
-            Some((snapshot, form)) => self.against.compare(&path, snapshot, form),
-            None => Ok(if ok { Exit::Ok } else { Exit::Findings }),
-        }
+        let warned = match compared {
+            Some((snapshot, form)) => self.against.compare(&path, snapshot, form)?,
+            None => false,
+        };
+        Ok(if ok && !(self.strict && warned) { Exit::Ok } else { Exit::Findings })
     }
 
     /// How a comparison is printed, if one is wanted. It is neither an annotation of a line nor a result of an analysis.

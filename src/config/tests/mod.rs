@@ -8,6 +8,7 @@ mod loading;
 mod posted;
 mod random;
 mod redact;
+mod traffic;
 mod values;
 
 use super::*;
