@@ -20,7 +20,8 @@ pub(super) fn revision(revision: Revision) -> wire::Revision {
 }
 
 pub(super) fn problems(problems: &Problems) -> Vec<wire::Problem> {
-    problems.list.iter().map(|found| problem(found, problems.place(found))).collect()
+    let places = problems.places();
+    problems.list.iter().map(|found| problem(found, places.of(found))).collect()
 }
 
 /// A problem, and its line and column.

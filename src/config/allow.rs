@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use super::code::Stage;
 use super::document::{Span, Tree};
 use super::findings::Findings;
+use super::lines::Lines;
 use super::near::nearest;
 use super::{Code, Level, Problem};
 
@@ -202,7 +203,7 @@ impl Comment<'_> {
     }
 
     /// The line that it speaks of, from 0.
-    fn speaks_of(&self, text: &str, lines: &Lines) -> usize {
+    fn speaks_of(&self, text: &str, lines: &Lines<'_>) -> usize {
         let own = lines.of(self.at);
         let before = text.get(lines.start(own)..self.at).unwrap_or_default();
         if !before.trim().is_empty() {
@@ -246,25 +247,6 @@ fn candidates(text: &str) -> impl Iterator<Item = Comment<'_>> {
             rest_at,
         })
     })
-}
-
-/// Where the lines of a text end.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn new(text: &str) -> Self {
-        Self(text.match_indices('\n').map(|(at, _)| at).collect())
-    }
-
-    /// The line of a place, from 0.
-    fn of(&self, at: usize) -> usize {
-        self.0.partition_point(|end| *end < at)
-    }
-
-    /// Where a line begins.
-    fn start(&self, line: usize) -> usize {
-        line.checked_sub(1).and_then(|before| self.0.get(before)).map_or(0, |end| end + 1)
-    }
 }
 
 /// What scalars and keys cover.

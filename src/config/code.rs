@@ -197,7 +197,7 @@ codes! {
     UnusedAllow = 902, Warning, "an `allow` that silences nothing",
         "There is nothing with this code on its line or on the line below.";
     MoreProblems = 903, Error, "more problems than are shown",
-        "A thousand are kept; the others are only counted.";
+        "Of errors, warnings and notes the first thousand each are kept; the others are only counted.";
     Internal = 904, Error, "a bug of hookswitch",
         "Reading the file came to a state that cannot be.";
 }

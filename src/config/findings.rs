@@ -6,23 +6,43 @@ use super::document::{Node, Span};
 use super::mask;
 use super::{Advice, Code, Inputs, Level, Problem, Problems};
 
-/// Most problems that are kept; a file with more is not the file that was meant.
+/// Most problems of each level that are kept.
 const KEPT_MAX: usize = 1_000;
 
 /// What was found so far, and which parts of the text may be shown with it.
 #[derive(Default)]
 pub(super) struct Findings {
-    list: Vec<Problem>,
-    dropped: usize,
+    // Apart, so that no level takes the room of another.
+    errors: Kept,
+    warnings: Kept,
+    notes: Kept,
     advice: Advice,
-    /// Apart from the others, so that they take no room of theirs.
-    noted: Vec<Problem>,
-    noted_dropped: usize,
     /// What comments of the file allow.
     allows: Allows,
     /// Whether the text is needed though nothing was found.
     keep_text: bool,
     clear: Vec<Span>,
+}
+
+/// The first problems of one level, and how many there were beyond them.
+#[derive(Default)]
+struct Kept {
+    list: Vec<Problem>,
+    dropped: usize,
+}
+
+impl Kept {
+    fn is_full(&self) -> bool {
+        self.list.len() >= KEPT_MAX
+    }
+
+    fn add(&mut self, problem: impl FnOnce() -> Problem) {
+        if self.is_full() {
+            self.dropped += 1;
+        } else {
+            self.list.push(problem());
+        }
+    }
 }
 
 impl Findings {
@@ -88,16 +108,9 @@ impl Findings {
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        if !self.wants_notes() {
-            return;
+        if self.wants_notes() {
+            self.add((code, Level::Note), (Some(node.mark()), node.path()), text, hint);
         }
-        if self.noted.len() >= KEPT_MAX {
-            self.noted_dropped += 1;
-            return;
-        }
-        let (path, span) = (node.path(), Some(node.mark()));
-        let (text, hint) = (text.into(), hint.into());
-        self.noted.push(Problem { code, level: Level::Note, path, span, text, hint });
     }
 
     /// Whether notes are looked for: what it takes to find them is not worth it otherwise.
@@ -128,17 +141,17 @@ impl Findings {
         text: impl Into<String>,
         hint: impl Into<Option<String>>,
     ) {
-        if self.is_full() {
-            self.dropped += 1;
-        } else {
-            let (text, hint) = (text.into(), hint.into());
-            self.list.push(Problem { code, level, path, span, text, hint });
-        }
+        let kept = match level {
+            Level::Error => &mut self.errors,
+            Level::Warning => &mut self.warnings,
+            Level::Note => &mut self.notes,
+        };
+        kept.add(|| Problem { code, level, path, span, text: text.into(), hint: hint.into() });
     }
 
-    /// Whether so much is wrong that the next problem is only counted: no use in looking for a good hint.
+    /// Whether so much is wrong that the next error is only counted: no use in looking for a good hint.
     pub(super) fn is_full(&self) -> bool {
-        self.list.len() >= KEPT_MAX
+        self.errors.is_full()
     }
 
     /// What comments of the file allow is known.
@@ -158,27 +171,33 @@ impl Findings {
 
     /// Whether anything is wrong, rather than unwise.
     pub(super) fn has_errors(&self) -> bool {
-        self.dropped > 0 || self.list.iter().any(|problem| problem.level == Level::Error)
+        !self.errors.list.is_empty()
     }
 
     /// Everything but what is allowed, in the order of the file, with the text masked wherever it was not cleared.
     pub(super) fn finish(mut self, file: &str, text: &str, inputs: Inputs) -> Problems {
-        self.list.append(&mut self.noted);
-        self.list.sort_by_key(|problem| problem.span);
-        for (count, level, what) in
-            [(self.dropped, Level::Error, "problems"), (self.noted_dropped, Level::Note, "notes")]
-        {
-            if count > 0 {
-                let text = format!("and {count} more {what}");
-                self.list.push(Problem { level, ..Problem::unplaced(Code::MoreProblems, text) });
+        let levels = [
+            (self.errors, Level::Error, "error"),
+            (self.warnings, Level::Warning, "warning"),
+            (self.notes, Level::Note, "note"),
+        ];
+        let (mut list, mut more) = (Vec::new(), Vec::new());
+        for (mut kept, level, noun) in levels {
+            list.append(&mut kept.list);
+            if kept.dropped > 0 {
+                let plural = if kept.dropped == 1 { "" } else { "s" };
+                let text = format!("and {} more {noun}{plural}", kept.dropped);
+                more.push(Problem { level, ..Problem::unplaced(Code::MoreProblems, text) });
             }
         }
+        list.sort_by_key(|problem| problem.span);
+        list.append(&mut more);
         let later = self.keep_text || !self.allows.is_empty();
-        self.allows.silence(Stage::Reading, text, &mut self.list);
-        let shown = later || !self.list.is_empty();
+        self.allows.silence(Stage::Reading, text, &mut list);
+        let shown = later || !list.is_empty();
         let text = if shown { mask::masked(text, &mut self.clear) } else { String::new() };
         let (file, text, allows) = (file.to_owned(), text.into(), Box::new(self.allows));
-        Problems { file, text, list: self.list, allows, inputs }
+        Problems { file, text, list, allows, inputs }
     }
 }
 

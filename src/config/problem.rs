@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level as Severity, Origin, Render
 
 use super::allow::Allows;
 use super::code::Stage;
+use super::lines::Lines;
 use super::{Code, Inputs};
 
 /// Most problems that are shown with their lines; the others get one line each.
@@ -76,6 +77,23 @@ pub struct Region {
     pub to: (usize, usize),
 }
 
+/// Where the problems of a text stand; those without a place stand nowhere.
+#[derive(Debug)]
+pub struct Places<'p>(Lines<'p>);
+
+impl Places<'_> {
+    /// Line and column (from 1, in characters) where a problem begins.
+    pub fn of(&self, problem: &Problem) -> Option<(usize, usize)> {
+        self.0.place(problem.span?.0)
+    }
+
+    /// Where it begins and ends.
+    pub fn region(&self, problem: &Problem) -> Option<Region> {
+        let (from, to) = problem.span?;
+        Some(Region { from: self.0.place(from)?, to: self.0.place(to)? })
+    }
+}
+
 /// How problems are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -108,13 +126,13 @@ impl Problems {
             Style::Coloured => Renderer::styled(),
             Style::Plain => Renderer::plain(),
         };
-        let mut shown = String::new();
+        let (mut shown, places) = (String::new(), self.places());
         for (at, problem) in self.list.iter().enumerate() {
             if at < SHOWN_MAX {
-                shown.push_str(&renderer.render(&[self.group(problem)]));
+                shown.push_str(&renderer.render(&[self.group(problem, &places)]));
                 shown.push_str("\n\n");
             } else {
-                shown.push_str(&self.line(problem));
+                shown.push_str(&self.line(problem, &places));
                 shown.push('\n');
             }
         }
@@ -122,22 +140,21 @@ impl Problems {
         shown
     }
 
-    /// Line and column (from 1, in characters) of a problem.
+    /// Errors, then warnings, then notes, each in the order of the list: where only the first are shown, none that matters may be
+    /// behind many that do not.
+    pub fn worst_first(&self) -> impl Iterator<Item = &Problem> {
+        let levels = [Level::Error, Level::Warning, Level::Note].into_iter();
+        levels.flat_map(|level| self.list.iter().filter(move |problem| problem.level == level))
+    }
+
+    /// Where its problems stand: for many of them.
+    pub fn places(&self) -> Places<'_> {
+        Places(Lines::new(&self.text))
+    }
+
+    /// Line and column (from 1, in characters) where one problem begins.
     pub fn place(&self, problem: &Problem) -> Option<(usize, usize)> {
-        self.line_and_column(problem.span?.0)
-    }
-
-    /// Where a problem begins and ends.
-    pub fn region(&self, problem: &Problem) -> Option<Region> {
-        let (from, to) = problem.span?;
-        Some(Region { from: self.line_and_column(from)?, to: self.line_and_column(to)? })
-    }
-
-    fn line_and_column(&self, at: usize) -> Option<(usize, usize)> {
-        let before = self.text.get(..at)?;
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
-        Some((line, column))
+        self.places().of(problem)
     }
 
     /// Adds what tests found, but what comments of the file allow. Without any problem there is no use for the text.
@@ -156,16 +173,16 @@ impl Problems {
     }
 
     /// One line: `rules.yaml:3:5: error[HS101]: …`.
-    fn line(&self, problem: &Problem) -> String {
+    fn line(&self, problem: &Problem, places: &Places<'_>) -> String {
         let Self { file, .. } = self;
         let (level, code, title) = (problem.level.as_str(), problem.code, problem.title());
-        match self.place(problem) {
+        match places.of(problem) {
             Some((line, column)) => format!("{file}:{line}:{column}: {level}[{code}]: {title}"),
             None => format!("{file}: {level}[{code}]: {title}"),
         }
     }
 
-    fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
+    fn group<'a>(&'a self, problem: &'a Problem, places: &Places<'_>) -> Group<'a> {
         let severity = match problem.level {
             Level::Error => Severity::ERROR,
             Level::Warning => Severity::WARNING,
@@ -181,7 +198,7 @@ impl Problems {
             )
         } else {
             let origin = Origin::path(self.file.as_str());
-            title.element(match self.place(problem) {
+            title.element(match places.of(problem) {
                 Some((line, column)) => origin.line(line).char_column(column),
                 None => origin,
             })

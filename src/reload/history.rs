@@ -82,14 +82,15 @@ impl Came {
     }
 
     fn refused(problems: &Problems) -> Self {
-        let first = problems.list.iter().take(PROBLEMS_MAX).map(|problem| {
+        let places = problems.places();
+        let first = problems.worst_first().take(PROBLEMS_MAX).map(|problem| {
             let short = Problem {
                 path: shortened(&problem.path),
                 text: shortened(&problem.text),
                 hint: problem.hint.as_deref().map(shortened),
                 ..problem.clone()
             };
-            (short, problems.place(problem))
+            (short, places.of(problem))
         });
         let more = problems.list.len().saturating_sub(PROBLEMS_MAX);
         Self::Refused { problems: first.collect(), more }

@@ -178,9 +178,9 @@ impl Swap {
     }
 }
 
-/// The first problems of a file, a line each with its code and place.
+/// The worst problems of a file, a line each with its code and place.
 pub(crate) fn log_problems(problems: &Problems) {
-    for problem in problems.list.iter().take(LOGGED_MAX) {
+    for problem in problems.worst_first().take(LOGGED_MAX) {
         log_problem(problems, problem);
     }
 }

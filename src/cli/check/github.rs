@@ -7,17 +7,17 @@
 use std::path::Path;
 
 use super::message;
-use crate::config::{Level, Problem, Problems};
+use crate::config::{Level, Places, Problem};
 
 /// The command for one problem.
-pub(super) fn command(path: &Path, problems: &Problems, problem: &Problem) -> String {
+pub(super) fn command(path: &Path, places: &Places<'_>, problem: &Problem) -> String {
     let level = match problem.level {
         Level::Error => "error",
         Level::Warning => "warning",
         Level::Note => "notice",
     };
     let file = property(&path.to_string_lossy());
-    let place = problems.region(problem).map_or_else(String::new, |region| {
+    let place = places.region(problem).map_or_else(String::new, |region| {
         let (line, column) = region.from;
         let (end_line, end_column) = region.to;
         // GitHub takes columns only where a finding is on one line.
@@ -72,7 +72,7 @@ mod tests {
         let lines: Vec<_> = problems
             .list
             .iter()
-            .map(|problem| command(Path::new(name), &problems, problem))
+            .map(|problem| command(Path::new(name), &problems.places(), problem))
             .collect();
         assert_eq!(lines.len(), 1, "{lines:?}");
         let begin = "::error file=a%2Cb%3Ac%0A.yaml,line=3,endLine=3,col=1,endColumn=16,title=HS101%3A an unknown key::";

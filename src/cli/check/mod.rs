@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::files;
 use super::output::{self, Ink, Out, count};
 use crate::config::{
-    self, Advice, Level, Overrides, Problem, Problems, ProcessEnvironment, Snapshot, Style,
+    self, Advice, Level, Overrides, Places, Problem, Problems, ProcessEnvironment, Snapshot, Style,
 };
 use crate::trial;
 
@@ -101,6 +101,7 @@ impl Check {
         let line = summary(&path, snapshot, errors, warnings);
         // For programs what follows tells all that there is, since nothing is wrong here.
         let compared = snapshot.zip(against).filter(|_| ok);
+        let places = problems.places();
         match self.form {
             Form::Json if compared.is_some() => {}
             Form::Json => out.json(&Report {
@@ -109,12 +110,12 @@ impl Check {
                 errors,
                 warnings,
                 notes: self.verbose.then(|| number(Level::Note)),
-                problems: problems.list.iter().map(|p| finding(problems, p)).collect(),
+                problems: problems.list.iter().map(|p| finding(&places, p)).collect(),
             })?,
             Form::Sarif => out.json(&sarif::log(&path, problems))?,
             Form::Github => {
                 for problem in &problems.list {
-                    out.line(&github::command(&path, problems, problem))?;
+                    out.line(&github::command(&path, &places, problem))?;
                 }
                 // A line that begins with two colons would be one more command.
                 out.line(&format!("checked {line}"))?;
@@ -168,8 +169,8 @@ fn load_with(path: &Path, overrides: &Overrides) -> Result<Result<Snapshot, Prob
     Ok(config::load_text(text, Path::new("<stdin>"), &ProcessEnvironment, overrides))
 }
 
-fn finding<'r>(problems: &'r Problems, problem: &'r Problem) -> Finding<'r> {
-    let (line, column) = problems.place(problem).unzip();
+fn finding<'r>(places: &Places<'_>, problem: &'r Problem) -> Finding<'r> {
+    let (line, column) = places.of(problem).unzip();
     Finding {
         code: problem.code.to_string(),
         level: problem.level.as_str(),

@@ -23,9 +23,10 @@ pub(super) fn log(path: &Path, problems: &Problems) -> Value {
     broken.sort_unstable();
     broken.dedup();
     let indexes: BTreeMap<Code, usize> = broken.iter().copied().zip(0..).collect();
+    let places = problems.places();
     let result = |problem: &Problem| {
         let mut location = json!({ "artifactLocation": { "uri": uri(path) } });
-        if let Some(region) = problems.region(problem)
+        if let Some(region) = places.region(problem)
             && let Some(location) = location.as_object_mut()
         {
             let ((line, column), (end_line, end_column)) = (region.from, region.to);

@@ -212,10 +212,31 @@ fn a_thousand_problems_are_bounded() {
     let keys: Vec<_> = (0..50_000).map(|at| format!("wrong{at}: 1\n")).collect();
     let problems = load_plain(&keys.concat()).expect_err("it is refused");
     assert_eq!(problems.list.len(), 1_001);
+    assert_eq!(problems.list.last().map(|last| last.text.as_str()), Some("and 49002 more errors"));
+}
+
+#[test]
+fn thousands_of_warnings_refuse_nothing_and_hide_no_error() {
+    let unused = |count: usize| -> String {
+        (0..count).map(|at| format!("  spare{at}: {{ kind: log }}\n")).collect::<Vec<_>>().concat()
+    };
+    let text = |count, more: &str| {
+        let head =
+            "version: 1\nsources: { a: { path: /a, verify: none } }\nfallback: []\nrules: []\n";
+        format!("{head}targets:\n{}{more}", unused(count))
+    };
+    let warnings = load_plain(&text(1_001, "")).expect("warnings stop nothing").warnings;
+    let last = warnings.list.last().unwrap();
+    assert_eq!(last.text, "and 1 more warning");
     assert_eq!(
-        problems.list.last().map(|last| last.text.as_str()),
-        Some("and 49002 more problems")
+        (warnings.list.len(), last.code, last.level),
+        (1_001, Code::MoreProblems, Level::Warning)
     );
+
+    let wrong = "  wrong: { kind: http }\n";
+    let problems = load_plain(&text(1_001, wrong)).expect_err("an error stops it");
+    let first = problems.worst_first().next().unwrap();
+    assert_eq!((first.level, first.path.as_str()), (Level::Error, "targets.wrong"), "{problems}");
 }
 
 #[test]
