@@ -29,8 +29,11 @@ pub use tls::CaError;
 pub(super) const ANSWER_MAX: usize = 64 << 10;
 /// The longest that connecting may take, TLS included; a shorter total deadline ends it earlier.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an unused connection is kept. Load balancers commonly close theirs after 60 s.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
+/// How long an unused connection is kept. Node and Apache httpd close theirs after 5 s, load balancers after 60 s; a request that meets
+/// one being closed may or may not have arrived, and is only tried again after a while. So we are the first to let go, and pay for
+/// that with a connection to be made where events are further apart.
+/// <https://nodejs.org/api/http.html#serverkeepalivetimeout>, <https://httpd.apache.org/docs/2.4/mod/core.html#keepalivetimeout>
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A client for one target: its pool, and the certificate authorities it trusts. Cheap to clone.
 #[derive(Clone)]
