@@ -195,8 +195,8 @@ fn a_file_size_limit_fails_writes_and_kills_nothing() {
 #[test]
 fn the_demo_delivers_everything() {
     let said = text(hookswitch().args(["demo", "--once"]));
-    for word in ["call_started", "call_ended", "call_analyzed", "slack", "crm", "204", "delivered"]
-    {
+    let words = ["call_started", "call_ended", "call_analyzed", "slack", "crm", "204", "delivered"];
+    for word in words.into_iter().chain(["on trial (in shadow: it matches, and sends nothing)"]) {
         assert!(said.contains(word), "{word} is missing:\n{said}");
     }
     assert!(!said.contains('\u{1b}'), "colour although nobody looks:\n{said}");
@@ -220,6 +220,9 @@ fn the_demo_opens_with_traffic_of_every_kind() {
             "{state}: {events}"
         );
     }
+    let listed = json(hookswitch().args(["events", "--admin", &admin, "--output", "json"]));
+    let events = listed["events"].as_array().expect("a list");
+    assert!(events.iter().any(|event| event["shadow"].is_array()), "no rule watches: {listed}");
     let targets =
         json(hookswitch().args(["targets", "list", "--admin", &admin, "--output", "json"]));
     assert!(targets.to_string().contains("\"circuit\":\"open\""), "{targets}");

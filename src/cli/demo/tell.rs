@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Exit, Failure, Out, Received};
 use crate::cli::output::{Ink, Table, cell, clean, count, inked};
 use crate::cli::sink;
-use crate::explain::{ExplainedRule, Explanation};
+use crate::explain::Explanation;
 use crate::rule::PredicateTrace;
 use crate::store::{Attempt, DeliveryRecord, DeliveryState, EventRecord, EventState};
 
@@ -137,12 +137,19 @@ pub(super) fn event(routed: &Routed, out: &Out) -> String {
             out.paint(Ink::Good, "204")
         ),
     ];
-    let matched = |rule: &&ExplainedRule| event.rules.contains(&rule.rule);
-    for rule in explanation.rules.iter().filter(matched) {
-        lines.push(format!("  {} {}", out.paint(Ink::Good, "✓"), rule.rule));
+    let mut others = 0_usize;
+    for rule in &explanation.rules {
+        let (mark, watches) = if event.rules.contains(&rule.rule) {
+            (out.paint(Ink::Good, "✓"), "")
+        } else if event.shadow.contains(&rule.rule) {
+            (out.paint(Ink::Faint, "✓"), " (in shadow: it matches, and sends nothing)")
+        } else {
+            others += 1;
+            continue;
+        };
+        lines.push(format!("  {mark} {}{watches}", rule.rule));
         lines.push(out.paint(Ink::Faint, &format!("      {}", reason(&rule.predicates))));
     }
-    let others = explanation.rules.iter().filter(|rule| !matched(rule)).count();
     let others = count(u64::try_from(others).unwrap_or(0), "rule");
     let others = match (&event.state, event.rules.is_empty(), deliveries.is_empty()) {
         (EventState::Routed, true, false) => {
