@@ -2,7 +2,7 @@
 // of a key that does nothing. Keys are single characters, as in the tools that people come from, and can be switched off for those
 // whom they hinder (people who dictate, say).
 
-import { signal, useEffect, useRef } from "./html.js";
+import { signal, useLayoutEffect, useRef } from "./html.js";
 import { recall, remember } from "./memory.js";
 
 /** How long the second key of a pair may take. */
@@ -32,7 +32,8 @@ export function useKeys(bindings) {
   const latest = useRef(bindings);
   latest.current = bindings;
   const names = bindings.map((binding) => `${[].concat(binding.keys)}${binding.when !== false}`).join();
-  useEffect(() => {
+  // At once, not after the next frame: whoever sees the part may press a key of it.
+  useLayoutEffect(() => {
     const entry = {
       get bindings() {
         return latest.current.filter((binding) => binding.when !== false);
