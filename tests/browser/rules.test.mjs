@@ -19,7 +19,11 @@ tests:
 let text;
 const on = stage(
   (receiver) => {
-    text = rules(receiver, TESTS);
+    text = rules(receiver, `  - name: tried out in shadow
+    when: { event: call_analyzed }
+    to: [refuser]
+    mode: shadow
+${TESTS}`);
     return { rules: text };
   },
   async ({ instance }) => {
@@ -39,7 +43,7 @@ test("the running file stands there with its lines, and hits beside its rules", 
   await hits.waitFor();
   assert.match(await hits.getAttribute("href"), /^\/\?rule=analysed/);
   await line(page, "- name: angry callers").getByText("no hits").waitFor();
-  await page.getByRole("complementary", { name: /4 rules/ }).getByRole("link", { name: "angry callers" }).click();
+  await page.getByRole("complementary", { name: /5 rules/ }).getByRole("link", { name: "angry callers" }).click();
   await page.waitForURL(new RegExp(`line=${lineOf("- name: angry callers")}`));
   await page.locator(`[data-line="${lineOf("- name: angry callers")}"].is-current`).waitFor();
 });
@@ -68,6 +72,7 @@ test("a pasted event is explained rule by rule, and sent nowhere", async (t) => 
   const out = page.locator(".bench-out");
   for (const name of ["analysed calls to the CRM", "angry callers", "ended calls to the refuser"]) await out.getByText(name).first().waitFor();
   await out.getByText(`${on.receiver.url}`).first().waitFor();
+  await out.getByRole("heading", { name: "What rules in shadow would send, too" }).waitFor();
   assert.equal(on.receiver.received.length, before, "trying an event sends nothing");
 });
 
@@ -100,6 +105,32 @@ test("a change is previewed: for each rule, for each target, and event by event"
   await page.goBack();
   await page.getByText("2 events would go elsewhere.").waitFor();
   assert.equal((await on.instance.api("status")).configuration.revision.number, 1, "a preview loads nothing");
+});
+
+test("a preview warns of a rate below the traffic", async (t) => {
+  const page = await on.open(t, "/rules?tab=preview");
+  const slow = text.replace("crm: { kind: http,", "crm: { kind: http, rate: 1/h,");
+  await page.getByLabel("A new rules file").fill(slow);
+  await page.getByRole("button", { name: /^Preview/ }).click();
+  await page.getByText("Nothing would go elsewhere.").waitFor();
+  await page.getByText("it would get 2 deliveries, and 1/h lets 1 through").waitFor();
+});
+
+test("a preview is cancelled", async (t) => {
+  const page = await on.open(t, "/rules?tab=preview");
+  // One that never answers.
+  let asked;
+  const request = new Promise((now) => (asked = now));
+  await page.route("**/api/v1/preview", () => asked());
+  await page.getByLabel("A new rules file").fill(text);
+  await page.getByRole("button", { name: /^Preview/ }).click();
+  await request;
+  await page.getByRole("progressbar", { name: "Events looked at" }).waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText("Cancelled. Nothing was changed.").waitFor();
+  await page.unroute("**/api/v1/preview");
+  await page.getByRole("button", { name: /^Preview/ }).click();
+  await page.getByText("Nothing would go elsewhere.").waitFor();
 });
 
 test("a new file that would be refused says where and why", async (t) => {

@@ -41,8 +41,13 @@ export function Explanation({ explanation, requests = false, lineHref }) {
       choices=${[{ id: "all", label: `All rules ${count(rules.length)}` }, { id: "matched", label: `Matched ${count(matched.length)}` }]} /></div>`}
     <ol class="why-rules">${listed.slice(0, shown).map((rule, index) => html`<${Rule} key=${`${only}${index}`} rule=${rule} few=${rules.length <= MANY} lineHref=${lineHref} />`)}</ol>
     ${listed.length > shown && html`<div><${Button} small onClick=${() => setShown(shown + 200)}>${plural(listed.length - shown, "more rule")}<//></div>`}
-    ${requests && (explanation.requests ?? []).length > 0 && html`<h3>What would be sent</h3>${explanation.requests.map((request) => html`<${SentRequest} key=${request.target} request=${request} named />`)}`}
+    ${requests && sends("What would be sent", explanation.requests)}
+    ${requests && sends("What rules in shadow would send, too", explanation.shadow_requests)}
   </div>`;
+}
+
+function sends(title, list = []) {
+  return list.length > 0 && html`<h3>${title}</h3>${list.map((request) => html`<${SentRequest} key=${request.target} request=${request} named />`)}`;
 }
 
 function Verdict({ explanation, matched }) {
