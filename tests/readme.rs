@@ -284,10 +284,12 @@ fn every_command_works() {
                 desk.variables.insert(name.to_owned(), value.to_owned());
             }
             How::Run(added) => {
-                let command = match desk.variables.get("LISTEN") {
-                    Some(listen) => command.replace("127.0.0.1:8080", listen),
-                    None => command,
-                };
+                let mut command = command;
+                for (usual, name) in [("127.0.0.1:8080", "LISTEN"), ("127.0.0.1:8081", "ADMIN")] {
+                    if let Some(address) = desk.variables.get(name) {
+                        command = command.replace(usual, address);
+                    }
+                }
                 let text = desk.run(line, &format!("{command}{added}"));
                 assert!(
                     !command.starts_with("curl") || text.starts_with("HTTP/1.1 204"),
