@@ -14,7 +14,7 @@ use crate::commit;
 use crate::load::Load;
 use crate::sink::Sink;
 use crate::system::{Programs, Running, System, write_rules};
-use crate::watch::Watching;
+use crate::watch::{Onlooker, Watching};
 
 /// Connections that send, as many as Retell might open for a busy account.
 const SENDERS: u32 = 64;
@@ -44,8 +44,8 @@ pub struct Cell {
     pub backlog: u64,
     /// Events a second; without it, as fast as they are answered.
     pub rate: Option<f64>,
-    /// Whether somebody has the page open.
-    pub watched: bool,
+    /// Who looks on meanwhile.
+    pub onlooker: Option<Onlooker>,
 }
 
 /// What came of it.
@@ -86,7 +86,7 @@ impl Cell {
             routing: Routing::Rules(10),
             backlog: 0,
             rate: None,
-            watched: false,
+            onlooker: None,
         }
     }
 
@@ -117,7 +117,8 @@ impl Cell {
         // They count time from here.
         let books = Arc::new(Books::new());
         let sink = Sink::start(&books).await?;
-        write_rules(folder.path(), &self.rules(sink.address))?;
+        let rules = self.rules(sink.address);
+        write_rules(folder.path(), &rules)?;
         let to: Vec<_> =
             (0..self.targets).map(|at| format!("http://{}/t/{at}", sink.address)).collect();
         let running = Running::start(&self.system, programs, folder, &to)?;
@@ -133,8 +134,8 @@ impl Cell {
             length,
             rate: self.rate,
         };
-        let watching = match running.admin.filter(|_| self.watched) {
-            Some(admin) => Some(Watching::begin(admin).await?),
+        let watching = match running.admin.zip(self.onlooker) {
+            Some((admin, onlooker)) => Some(Watching::begin(admin, onlooker, rules).await?),
             None => None,
         };
         let (cpu, written) = (running.cpu(), running.written());

@@ -14,9 +14,15 @@ pub async fn median(admin: Option<SocketAddr>) -> Option<f64> {
 
 /// Asks the admin API, and returns its whole answer.
 pub async fn ask(admin: SocketAddr, what: &str) -> std::io::Result<String> {
+    post(admin, what, "").await
+}
+
+/// The same with a body of JSON.
+pub async fn post(admin: SocketAddr, what: &str, body: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(admin).await?;
+    let length = body.len();
     let request = format!(
-        "{what} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        "{what} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut text = String::new();

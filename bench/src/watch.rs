@@ -1,7 +1,8 @@
-//! What watching the page costs: the same load with and without somebody who has the Live page open, one after the other.
+//! What looking on costs: the same load with and without somebody who has the Live page open, or previews a change again and again,
+//! one after the other.
 //!
 //! The page holds a stream of what arrives, and asks once a second for the hundred newest rows again, to see what became of their
-//! deliveries.
+//! deliveries. A preview routes all that arrived by another file; as soon as one is done, the next begins.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,41 +15,68 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::cell::Cell;
-use crate::commit::ask;
+use crate::commit::{ask, post};
 use crate::system::{Programs, System};
 
 /// How long each side is measured.
 const LENGTH: Duration = Duration::from_secs(5);
+/// Bytes that a stream with events in it has sent, and its headers alone have not.
+const STREAMED_MIN: u64 = 10_000;
 /// Rows that are asked for again.
 const ROWS: usize = 100;
 
-/// Somebody who has the page open.
+/// Who looks on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Onlooker {
+    /// Somebody who has the Live page open.
+    Page,
+    /// Somebody who previews a change.
+    Preview,
+}
+
+/// What it takes to look on.
 pub struct Watching {
-    tasks: [JoinHandle<anyhow::Result<()>>; 2],
-    streamed: Arc<AtomicU64>,
-    polled: Arc<AtomicU64>,
+    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+    /// How much each of them saw, and how much shows that there was something to see.
+    seen: Vec<(Arc<AtomicU64>, u64)>,
 }
 
 impl Watching {
-    pub async fn begin(admin: SocketAddr) -> anyhow::Result<Self> {
-        let (streamed, polled) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let stream = TcpStream::connect(admin).await.context("the stream")?;
-        let tasks = [
-            tokio::spawn(read(stream, Arc::clone(&streamed))),
-            tokio::spawn(poll(admin, Arc::clone(&polled))),
-        ];
-        Ok(Self { tasks, streamed, polled })
+    /// Begins; `rules` are those that run.
+    pub async fn begin(
+        admin: SocketAddr,
+        onlooker: Onlooker,
+        rules: String,
+    ) -> anyhow::Result<Self> {
+        let count = || Arc::new(AtomicU64::new(0));
+        let (mut tasks, mut seen) = (Vec::new(), Vec::new());
+        match onlooker {
+            Onlooker::Page => {
+                let stream = TcpStream::connect(admin).await.context("the stream")?;
+                let (bytes, rows) = (count(), count());
+                tasks.push(tokio::spawn(read(stream, Arc::clone(&bytes))));
+                tasks.push(tokio::spawn(poll(admin, Arc::clone(&rows))));
+                seen.extend([(bytes, STREAMED_MIN), (rows, 1)]);
+            }
+            Onlooker::Preview => {
+                let events = count();
+                tasks.push(tokio::spawn(preview(admin, rules, Arc::clone(&events))));
+                seen.push((events, 1));
+            }
+        }
+        Ok(Self { tasks, seen })
     }
 
     /// Goes away, and makes sure that there was something to see.
     pub fn end(self) -> anyhow::Result<()> {
         for task in &self.tasks {
-            ensure!(!task.is_finished(), "the page was let go of");
+            ensure!(!task.is_finished(), "what looked on was let go of");
             task.abort();
         }
-        let (streamed, polled) = (&self.streamed, &self.polled);
-        let seen = (streamed.load(Ordering::Relaxed), polled.load(Ordering::Relaxed));
-        ensure!(seen.0 > 10_000 && seen.1 > 0, "the page saw {seen:?}");
+        for (seen, least) in &self.seen {
+            let seen = seen.load(Ordering::Relaxed);
+            ensure!(seen >= *least, "what looked on saw {seen} of at least {least}");
+        }
         Ok(())
     }
 }
@@ -75,24 +103,40 @@ async fn poll(admin: SocketAddr, rows: Arc<AtomicU64>) -> anyhow::Result<()> {
     }
 }
 
+async fn preview(admin: SocketAddr, rules: String, events: Arc<AtomicU64>) -> anyhow::Result<()> {
+    let asked = serde_json::json!({ "text": rules, "since": "1h" }).to_string();
+    loop {
+        let told = post(admin, "POST /api/v1/preview", &asked).await?;
+        ensure!(told.contains("{\"result\":"), "a preview failed: {told}");
+        events.fetch_add(looked_at(&told), Ordering::Relaxed);
+    }
+}
+
+/// How many events a preview compared.
+fn looked_at(told: &str) -> u64 {
+    let digits = told.rsplit("\"events\":").next().unwrap_or_default();
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits.get(..end).and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
 /// The ids of the events in an answer.
 fn ids_in(answer: &str) -> impl Iterator<Item = &str> {
     answer.split("{\"id\":\"").skip(1).filter_map(|rest| rest.get(..36))
 }
 
 /// Measures each side so often, and prints what each came to and the ratio of their medians.
-pub async fn run(programs: &Programs, rounds: u32) -> anyhow::Result<()> {
+pub async fn run(programs: &Programs, onlooker: Onlooker, rounds: u32) -> anyhow::Result<()> {
     let alone = Cell::new(System::Shipped, 1 << 10);
     let mut delivered = [Vec::new(), Vec::new()];
     for round in 0..rounds {
         // Whoever comes first in a round comes second in the next.
         for side in [round % 2, 1 - round % 2] {
-            let cell = Cell { watched: side == 1, ..alone.clone() };
+            let cell = Cell { onlooker: (side == 1).then_some(onlooker), ..alone.clone() };
             let sample = cell.measure(programs, LENGTH).await?;
             ensure!(sample.void.is_none(), "void: {:?}", sample.void);
-            let what = if cell.watched { "watched" } else { "alone" };
+            let what = if side == 1 { "watched" } else { "alone" };
             println!("{what}: {:.0} delivered/s, {:.0} µs of CPU", sample.delivered, sample.cpu);
-            delivered[usize::from(cell.watched)].push(sample.delivered);
+            delivered[usize::from(side == 1)].push(sample.delivered);
         }
     }
     let [alone, watched] = delivered.map(median);
@@ -115,6 +159,11 @@ mod tests {
         let answer =
             format!(r#"{{"events":[{{"id":"{id}","deliveries":[{{"id":42}}]}},{{"id":"{id}"}}]}}"#);
         assert_eq!(ids_in(&answer).collect::<Vec<_>>(), [id, id]);
+        assert_eq!(
+            looked_at("{\"result\":{\"running\":{},\"events\":1204,\"unreadable\":2}}"),
+            1204
+        );
+        assert_eq!(looked_at("nothing"), 0);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
     }
 }
