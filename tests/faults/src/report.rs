@@ -44,6 +44,8 @@ pub fn markdown(lines: &[Line], all: &[&str], seed: u64, machine: &str, old: &st
     let mut missing = Vec::new();
     let (mut notes, mut shortfalls) = (String::new(), String::new());
     let begins = |name: &str, mark: &str| format!("{mark} `{name}`");
+    // Behind the mark stand tables of other things, which may have the same names.
+    let old = old.find(KEPT).map_or(old, |at| &old[..at]);
     for name in all {
         let Some(line) = lines.iter().find(|line| line.name == *name) else {
             let of_old = |mark: &str| {
@@ -136,10 +138,12 @@ mod tests {
         let old = markdown(&first, &all, 7, "a machine", "");
         assert!(old.contains("claimed for them: `text`"));
         assert!(old.contains("* `kill`: lost\n"));
+        let old = format!("{old}{KEPT}\n| `reload` | of another table |\n");
         let new = markdown(&[line("kill", "9 kills", None)], &all, 8, "a machine", &old);
         assert!(new.contains(
             "| 9 kills | held | 1 | 8 |\n| `reload` | P1 | a test | 2 reloads | held | 1 | 7 |\n"
         ));
         assert!(new.contains("- `reload`: a note of reload\n") && !new.contains("lost"));
+        assert!(!new.contains("another table"), "{new}");
     }
 }
