@@ -16,6 +16,7 @@ use super::document::{Kind, Node, Piece, Tree};
 use super::findings::Findings;
 use super::foreign::{self, Lending, Shown};
 use super::inputs::Files;
+use super::redact::MASK;
 use super::shape::Place;
 
 /// How deep references may stand in the defaults of others.
@@ -71,16 +72,18 @@ pub(super) fn fill(
     let mut filled = Filled::default();
     for id in 0..u32::try_from(tree.len()).unwrap_or(u32::MAX) {
         let Kind::Scalar(scalar) = tree.node(id).kind() else { continue };
-        if !scalar.written.contains("${") {
+        let node = tree.node(id);
+        let place = Place::of(node);
+        let hidden = lending.hides(place) && scalar.written.contains(MASK);
+        if !hidden && !scalar.written.contains("${") {
             continue;
         }
-        let node = tree.node(id);
         let mut filling = Filling {
             environment,
             files,
             filled: &mut filled,
             lending,
-            place: Place::of(node),
+            place,
             withheld: BTreeSet::new(),
             pieces: Vec::new(),
             size: 0,
@@ -216,17 +219,31 @@ impl Filling<'_> {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
             if let Some(before) = before.strip_suffix('$') {
-                self.written(before);
+                self.visible(before)?;
                 self.written("${");
                 rest = after;
                 continue;
             }
-            self.written(before);
+            self.visible(before)?;
             let (reference, left) = reference(after, 0)?;
             self.put(&reference)?;
             rest = left;
         }
-        self.written(rest);
+        self.visible(rest)
+    }
+
+    /// What stands in the text; where secrets of it were hidden before it was posted, something is put in their place.
+    fn visible(&mut self, text: &str) -> Result<(), Wrong> {
+        if !self.lending.hides(self.place) {
+            self.written(text);
+            return Ok(());
+        }
+        for (at, part) in text.split(MASK).enumerate() {
+            if at > 0 {
+                self.stand_in(false)?;
+            }
+            self.written(part);
+        }
         Ok(())
     }
 
@@ -288,6 +305,9 @@ impl Filling<'_> {
                 }
                 let (before, size) = (self.pieces.len(), self.size);
                 parts.iter().try_for_each(|part| match part {
+                    Part::Text(text) if text == MASK && self.lending.hides(self.place) => {
+                        self.stand_in(false)
+                    }
                     Part::Text(text) => self.insert(text.clone(), false),
                     Part::Reference(reference) => self.put(reference),
                 })?;

@@ -11,6 +11,9 @@
 //! - everywhere else (keys, tokens, addresses, headers, templates) nothing: where an event goes does not depend on it, so
 //!   its default, or [`STAND_IN`], is as good.
 //!
+//! What [`super::redact`] hid before the text was posted counts as such a value that is not lent, so a running file can be taken as it
+//! is shown, changed and posted.
+//!
 //! No file is opened, whatever names it, not even to see whether it is there.
 
 use std::collections::BTreeSet;
@@ -61,6 +64,11 @@ pub(super) enum Lending<'s> {
 }
 
 impl Lending<'_> {
+    /// Whether a mask at such a place stands for what is not told.
+    pub(super) fn hides(self, place: Place) -> bool {
+        matches!(self, Self::Shown(_)) && place == Place::Closed
+    }
+
     /// Whether the value of a variable may be put in at such a place.
     pub(super) fn lends(self, place: Place, name: &str) -> bool {
         match (self, place) {

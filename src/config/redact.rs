@@ -16,7 +16,7 @@ use super::shape::secret::{Secrecy, secrets};
 use super::{agree, env, mask, position};
 
 /// What stands for something secret.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// `text` with every secret in it replaced by `***`, and as many lines.
 pub fn without_secrets(text: &str) -> String {

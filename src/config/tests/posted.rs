@@ -42,7 +42,8 @@ fn running(environment: &Watched) -> Snapshot {
     snapshot
 }
 
-fn posted(text: &str) -> (Result<Snapshot, Problems>, Vec<String>) {
+/// Posts a text, and tells what was looked up for it.
+pub(super) fn posted(text: &str) -> (Result<Snapshot, Problems>, Vec<String>) {
     let environment = Watched::default();
     let running = running(&environment);
     let loaded = load_posted(text, &running, &environment, &Overrides::default());

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::posted::posted;
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../rules.example.yaml");
@@ -228,6 +229,10 @@ fn every_way_to_write_a_secret_is_seen_through() {
         assert_hidden(&text);
         let shown = shown(&text);
         assert!(shown.contains("name: all") && shown.contains("shown: here"), "{style}:\n{shown}");
+        // Whoever takes what is shown and changes a rule can look at what that would do.
+        if let Err(problems) = posted(&shown).0 {
+            panic!("style {style}: what is shown cannot be posted:\n{problems}\n{shown}");
+        }
     }
 }
 
