@@ -55,17 +55,31 @@ pub enum Format {
 /// Once it is set up, later calls change nothing.
 pub fn init(format: Format, filter: Option<&str>) {
     let filter = filter.map(str::trim).filter(|text| !text.is_empty());
-    let (chosen, broken) = match filter.map(|text| EnvFilter::builder().parse(text)) {
+    let (chosen, broken) = match filter.map(parsed) {
         None => (informative(), None),
         Some(Ok(chosen)) => (chosen, None),
-        Some(Err(error)) => (informative(), Some(error)),
+        Some(Err(why)) => (informative(), Some(why)),
     };
     if set_global_default(subscriber(format, chosen, std::io::stderr)).is_err() {
         return;
     }
     if let Some(error) = broken {
-        warn!(%error, "the log filter is broken, `info` is used: write it like `info,hookswitch::store=debug`");
+        warn!(
+            error,
+            "the log filter is broken, `info` is used: write a level (error, warn, info, debug, trace, off), or a filter like `info,hookswitch::store=debug`"
+        );
     }
+}
+
+/// Reads a filter. A single word that is no level would be the name of a module, and switch everything else off.
+fn parsed(text: &str) -> Result<EnvFilter, String> {
+    if text.eq_ignore_ascii_case("warning") {
+        return Ok(EnvFilter::default().add_directive(LevelFilter::WARN.into()));
+    }
+    if text.chars().all(char::is_alphanumeric) && text.parse::<LevelFilter>().is_err() {
+        return Err("there is no such level".to_owned());
+    }
+    EnvFilter::builder().parse(text).map_err(|error| error.to_string())
 }
 
 fn informative() -> EnvFilter {
