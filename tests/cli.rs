@@ -15,7 +15,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -392,6 +392,141 @@ fn a_reader_that_goes_away_ends_a_command_quietly() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), lossy(&output.stderr)), (Some(0), String::new()));
+}
+
+/// How a command ends whose output nobody reads.
+fn unread(command: &mut Command) -> Option<i32> {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let child = command.stdout(writer).stderr(Stdio::piped()).spawn();
+    let output = child.expect("the binary starts").wait_with_output().expect("it ends");
+    assert_eq!(lossy(&output.stderr), "");
+    output.status.code()
+}
+
+#[test]
+fn a_verdict_does_not_depend_on_who_reads_it() {
+    let folder = folder();
+    let file = folder.path().join("rules.yaml");
+    let good = rules(&nowhere());
+    let test = |to: &str| {
+        format!(
+            "{good}tests: [{{ name: it, event: {{ event: call_ended }}, expect: {{ to: {to} }} }}]\n"
+        )
+    };
+    for (text, check, tested) in
+        [(test("crm"), 0, 0), (test("[]"), 0, 1), ("nonsense".to_owned(), 1, 1)]
+    {
+        let text = text.replace("to: []", "unrouted: true");
+        fs::write(&file, text).unwrap();
+        for form in ["text", "json", "github", "sarif"] {
+            let code = unread(hookswitch().arg("check").arg(&file).args(["--output", form]));
+            assert_eq!(code, Some(check), "check --output {form}");
+        }
+        for form in ["json", "junit"] {
+            let code = unread(hookswitch().arg("test").arg(&file).args(["--output", form]));
+            assert_eq!(code, Some(tested), "test --output {form}");
+        }
+    }
+}
+
+#[test]
+fn programs_are_told_of_a_refused_file_in_their_form() {
+    let folder = folder();
+    let file = folder.path().join("rules.yaml");
+    let instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+    fs::write(&file, "version: 1\nsorces: {}\n").unwrap();
+    let event = folder.path().join("event.json");
+    fs::write(&event, STARTED).unwrap();
+    let told = |command: &mut Command| {
+        let output = output(command);
+        assert_eq!(output.status.code(), Some(1), "{}", lossy(&output.stderr));
+        output.stdout
+    };
+    let problems = |said: Vec<u8>| {
+        let said: Value = serde_json::from_slice(&said).expect("JSON");
+        let problems = said["problems"].as_array().expect("problems");
+        assert!(problems.iter().any(|problem| problem["code"] == "HS101"), "{said}");
+    };
+    let json = ["--output", "json"];
+    problems(told(hookswitch().arg("test").arg(&file).args(json)));
+    let mut explain = hookswitch();
+    explain.arg("explain").arg(&event).args(json).arg("--config").arg(&file);
+    problems(told(&mut explain));
+    problems(told(instance.command(&["reload"]).args(json)));
+    let junit = told(hookswitch().arg("test").arg(&file).args(["--output", "junit"]));
+    let junit = lossy(&junit);
+    assert!(junit.contains(r#"tests="1" failures="0" errors="1""#), "{junit}");
+    assert!(junit.contains("<error message=") && junit.ends_with("</testsuites>\n"), "{junit}");
+}
+
+#[test]
+fn an_empty_variable_is_no_variable() {
+    let folder = folder();
+    let file = folder.path().join("rules.yaml");
+    fs::write(&file, rules(&nowhere())).unwrap();
+    let names =
+        ["HOOKSWITCH_CONFIG", "HOOKSWITCH_ADMIN", "HOOKSWITCH_DATA_DIR", "HOOKSWITCH_ADMIN_TOKEN"];
+    let mut check = hookswitch();
+    check.arg("check").current_dir(folder.path()).envs(names.map(|name| (name, "")));
+    assert!(text(&mut check).contains("rules.yaml: good"));
+
+    let wrong = output(hookswitch().arg("status").env("HOOKSWITCH_ADMIN", "http://["));
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(lossy(&wrong.stderr).contains("the variable HOOKSWITCH_ADMIN is no address"));
+}
+
+#[test]
+fn a_token_may_end_with_a_line_and_is_told_from_none() {
+    let folder = folder();
+    let text_of = format!("admin_token: token-of-at-least-twenty-two-signs\n{}", rules(&nowhere()));
+    let instance = Instance::start(folder.path(), &text_of, |_| {});
+    let status = |token: &str| {
+        let mut command = instance.command(&["status"]);
+        output(command.env("HOOKSWITCH_ADMIN_TOKEN", token))
+    };
+    assert_eq!(status("token-of-at-least-twenty-two-signs\n").status.code(), Some(0));
+    let odd = status("token of two\nlines");
+    assert_eq!(odd.status.code(), Some(2), "{}", lossy(&odd.stderr));
+    assert!(lossy(&odd.stderr).contains("HOOKSWITCH_ADMIN_TOKEN holds no token"));
+    assert!(!lossy(&odd.stderr).contains("of two"));
+}
+
+#[test]
+fn a_misspelt_log_level_is_told_and_silences_nothing() {
+    let folder = folder();
+    let file = folder.path().join("rules.yaml");
+    fs::write(&file, "version: 1\n").unwrap();
+    let log = |level: &str| {
+        let mut run = hookswitch();
+        run.args(["--log-level", level, "run", "--config"]).arg(&file);
+        lossy(&output(&mut run).stderr)
+    };
+    assert!(log("wran").contains("the log filter is broken"), "{}", log("wran"));
+    assert!(!log("warning").contains("broken"));
+}
+
+#[test]
+fn a_stored_event_is_not_explained_by_a_file() {
+    let id = "0197f0a2-6b1c-7c3e-9f00-1d2c3b4a5968";
+    let refused = output(hookswitch().args(["explain", id, "--config", "new.yaml"]));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(lossy(&refused.stderr).contains("check FILE --against"), "{}", lossy(&refused.stderr));
+}
+
+#[test]
+fn a_key_in_place_of_its_name_is_not_repeated() {
+    let folder = folder();
+    let event = folder.path().join("event.json");
+    fs::write(&event, STARTED).unwrap();
+    let send = |name: &str| {
+        let output = output(hookswitch().arg("send").arg(&event).args(["--sign-env", name]));
+        assert_eq!(output.status.code(), Some(2));
+        lossy(&output.stderr)
+    };
+    assert!(send("NO_SUCH_KEY").contains("NO_SUCH_KEY"));
+    let said = send("key_0123456789abcdef");
+    assert!(said.contains("is not set") && !said.contains("0123"), "{said}");
 }
 
 #[test]

@@ -7,23 +7,27 @@ use serde_json::Value;
 use url::Url;
 
 use super::exit::{Exit, Failure};
+use super::files;
 use super::http::{Answer, Ask, Flow, Http, Opened};
 use super::output::{Form, Out, OutputArgs};
 use crate::admin::wire::ErrorBody;
-use crate::config::{Environment, ProcessEnvironment};
 use crate::explain::readable;
 use crate::secret::Secret;
 
 /// The variable with the token. There is no option for it, because a command line can be read by others.
 const TOKEN: &str = "HOOKSWITCH_ADMIN_TOKEN";
 
+/// The variable with the address, for those who do not give it as an option.
+const ADMIN: &str = "HOOKSWITCH_ADMIN";
+/// Where the API answers if nobody says.
+const USUAL: &str = "http://127.0.0.1:8081";
+
 /// The options of every command that speaks to a running instance.
 #[derive(Debug, clap::Args)]
 pub(super) struct AdminArgs {
-    /// Where the instance's API answers. Its token, if it has one, is read from `HOOKSWITCH_ADMIN_TOKEN`
-    #[arg(long, value_name = "URL", env = "HOOKSWITCH_ADMIN", hide_env_values = true,
-          default_value = "http://127.0.0.1:8081", value_parser = address)]
-    admin: Url,
+    /// Where the instance's API answers. Without it: `HOOKSWITCH_ADMIN`, `http://127.0.0.1:8081`. Its token, if it has one, is read from `HOOKSWITCH_ADMIN_TOKEN`
+    #[arg(long, value_name = "URL", value_parser = address)]
+    admin: Option<Url>,
 }
 
 /// An address with or without its scheme.
@@ -34,6 +38,19 @@ pub(super) fn address(text: &str) -> Result<Url, String> {
         return Err(format!("{}: is neither http nor https", url.scheme()));
     }
     Ok(url)
+}
+
+/// The token as it stands in a variable: files that it is taken from often end with a line end.
+fn token(text: &str) -> Result<Secret, Failure> {
+    let token =
+        text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
+        let text = format!(
+            "the variable {TOKEN} holds no token: it has blanks or other signs in it that no token has"
+        );
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    Ok(Secret::new(token))
 }
 
 /// The API of one instance.
@@ -53,14 +70,27 @@ pub(super) struct Told(Bytes);
 impl Api {
     /// The one that the options name.
     pub(super) fn new(args: &AdminArgs) -> Result<Self, Failure> {
-        Self::at(args.admin.clone(), "--admin or HOOKSWITCH_ADMIN")
+        let base = if let Some(url) = &args.admin {
+            url.clone()
+        } else {
+            let text = files::variable(ADMIN).unwrap_or_else(|| USUAL.to_owned());
+            address(&text).map_err(|why| {
+                Failure::new(Exit::Usage, format!("the variable {ADMIN} is no address: {why}"))
+                    .hint(format!("set it to an address such as {USUAL}"))
+            })?
+        };
+        Self::at(base, "--admin or HOOKSWITCH_ADMIN")
     }
 
     /// The one at `base`, which the option `chosen_by` names.
     pub(super) fn at(base: Url, chosen_by: &'static str) -> Result<Self, Failure> {
-        let token = ProcessEnvironment.variable(TOKEN).filter(|token| !token.is_empty());
         let http = Http::new()?;
-        Ok(Self { http, base, token: token.map(Secret::new), chosen_by })
+        Ok(Self {
+            http,
+            base,
+            token: files::variable(TOKEN).as_deref().map(token).transpose()?,
+            chosen_by,
+        })
     }
 
     /// Where it is.
@@ -100,7 +130,7 @@ impl Api {
             return Err(self
                 .read(&url, &answer, &origin)
                 .err()
-                .unwrap_or_else(|| wrong_place(&origin)));
+                .unwrap_or_else(|| wrong_place(&origin, self.chosen_by)));
         }
         Ok(readable(&String::from_utf8_lossy(&answer.body)))
     }
@@ -113,7 +143,25 @@ impl Api {
             return Ok(answer.body);
         }
         let origin = self.base.origin().ascii_serialization();
-        Err(self.read(&url, &answer, &origin).err().unwrap_or_else(|| wrong_place(&origin)))
+        Err(self
+            .read(&url, &answer, &origin)
+            .err()
+            .unwrap_or_else(|| wrong_place(&origin, self.chosen_by)))
+    }
+
+    /// Tells it to do something, and gives back what it says of why it did not, if it looked at what it was given (422).
+    pub(super) async fn try_post<T: Serialize>(
+        &self,
+        path: &[&str],
+        body: &T,
+    ) -> Result<Result<Told, (Told, Failure)>, Failure> {
+        let url = self.url(path)?;
+        let answer = self.fetch(&url, Some(encoded(body)?), None).await?;
+        match self.read(&url, &answer, &self.origin()) {
+            Ok(told) => Ok(Ok(told)),
+            Err(failure) if answer.status == 422 => Ok(Err((Told(answer.body), failure))),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Tells it to do something.
@@ -177,12 +225,12 @@ impl Api {
             Opened::Flow(flow) => {
                 let wanted = |given: &str| given.starts_with(kind);
                 let right = flow.header("content-type").is_some_and(wanted);
-                return if right { Ok(flow) } else { Err(wrong_place(&origin)) };
+                return if right { Ok(flow) } else { Err(wrong_place(&origin, self.chosen_by)) };
             }
             Opened::Answer(answer) => answer,
         };
         let failure = self.read(url, &answer, &origin).err();
-        let failure = failure.unwrap_or_else(|| wrong_place(&origin));
+        let failure = failure.unwrap_or_else(|| wrong_place(&origin, self.chosen_by));
         Err(match (answer.status, failure) {
             (503, Failure::Told { message, hint, details, .. }) => {
                 Failure::Told { exit: Exit::Unreachable, message, hint, details }
@@ -223,17 +271,18 @@ impl Api {
     fn read(&self, url: &Url, answer: &Answer, origin: &str) -> Result<Told, Failure> {
         let json = |kind: &str| kind.contains("json");
         if !answer.header("content-type").is_some_and(json) {
-            return Err(wrong_place(origin));
+            return Err(wrong_place(origin, self.chosen_by));
         }
         if answer.ok() {
             return Ok(Told(answer.body.clone()));
         }
         let said = serde_json::from_slice::<ErrorBody>(&answer.body).unwrap_or_default();
         let failure = Failure::new(Exit::Findings, super::output::clean(&said.detail));
-        let failure = said.text.iter().fold(failure, |failure, text| failure.after(text));
+        let failure =
+            said.text.iter().fold(failure, |failure, text| failure.after(&readable(text)));
         Err(match (answer.status, &self.token) {
             // A fixed path is unknown only to something else than the API.
-            (404, _) if !names_something(url) => wrong_place(origin),
+            (404, _) if !names_something(url) => wrong_place(origin, self.chosen_by),
             (401, None) => failure.hint(format!("set {TOKEN}")),
             (401, Some(_)) => failure.hint(format!("{TOKEN} has another token than the instance")),
             _ => failure,
@@ -252,12 +301,14 @@ fn encoded<T: Serialize>(body: &T) -> Result<Bytes, Failure> {
     encoded.map(Bytes::from).map_err(failed)
 }
 
-fn wrong_place(origin: &str) -> Failure {
+fn wrong_place(origin: &str, chosen_by: &str) -> Failure {
     Failure::new(
         Exit::Unreachable,
         format!("what answers at {origin} is not the API of hookswitch"),
     )
-    .hint("--admin takes the address of the admin API (8081), not the one for webhooks (8080)")
+    .hint(format!(
+        "{chosen_by} takes the address of the admin API (8081), not the one for webhooks (8080)"
+    ))
 }
 
 impl Told {
@@ -302,7 +353,7 @@ mod tests {
 
     #[test]
     fn paths_are_appended_and_encoded() {
-        let args = AdminArgs { admin: address("https://ops.example.com/hs/").unwrap() };
+        let args = AdminArgs { admin: Some(address("https://ops.example.com/hs/").unwrap()) };
         let url = Api::new(&args).unwrap().url(&["api", "v1", "targets", "a/b", "pause"]).unwrap();
         assert_eq!(url.as_str(), "https://ops.example.com/hs/api/v1/targets/a%2Fb/pause");
     }

@@ -9,7 +9,7 @@ use super::block_on;
 use super::check;
 use super::exit::{Exit, Failure};
 use super::files;
-use super::output::{Form, Out, OutputArgs, stderr_style};
+use super::output::{Form, Out, OutputArgs};
 use crate::clock::{Clock, System};
 use crate::config::{Snapshot, Source};
 use crate::event::{EventId, query_pairs};
@@ -24,8 +24,8 @@ pub(super) struct Explain {
     /// The event as JSON, `-` is standard input; or the id of an event that a running instance stored
     #[arg(value_name = "EVENT.json|ID")]
     event: PathBuf,
-    /// The configuration. Without it: ./rules.yaml, /etc/hookswitch/rules.yaml
-    #[arg(long, short, value_name = "FILE", env = "HOOKSWITCH_CONFIG", hide_env_values = true)]
+    /// The configuration. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The source it arrives at; without it the first of the configuration
     #[arg(long, value_name = "NAME")]
@@ -80,6 +80,12 @@ impl Explain {
             return Err(Failure::new(Exit::Usage, text)
                 .hint("a stored event has those that it arrived with"));
         }
+        if self.config.is_some() {
+            let text = "--config is for an event in a file: a stored event is explained by the rules of the instance";
+            return Err(Failure::new(Exit::Usage, text).hint(
+                "save its body (the page shows it), or see what a new file changes with `hookswitch check FILE --against URL`",
+            ));
+        }
         let api = Api::new(&self.admin)?;
         let id = id.to_string();
         let path = ["api", "v1", "events", &id, "explanation"];
@@ -97,10 +103,12 @@ impl Explain {
 
     fn of_file(self) -> Result<Exit, Failure> {
         let path = files::configuration(self.config.as_deref(), Exit::Usage)?;
-        let snapshot = check::load(&path)?.map_err(|problems| {
-            Failure::new(Exit::Findings, format!("{} has problems", problems.file))
-                .after(&problems.show(stderr_style()))
-        })?;
+        if self.revision == Which::Running {
+            let text = "--revision is for an event that an instance stored";
+            return Err(Failure::new(Exit::Usage, text));
+        }
+        let refused = |problems| check::refused(&path, &problems, self.output.form);
+        let snapshot = check::load(&path)?.map_err(refused)?;
         let body = files::event(&self.event)?;
         let sample = Sample {
             source: Some(self.source(&snapshot)?),
@@ -109,12 +117,13 @@ impl Explain {
         };
         let explanation = explain_sample(&snapshot, body, sample, System.now());
         let mut out = Out::stdout();
-        match self.output.form {
-            Form::Json => out.json(&explanation)?,
-            Form::Text => out.line(explanation.text().trim_end())?,
-        }
+        let told = match self.output.form {
+            Form::Json => out.json(&explanation),
+            Form::Text => out.line(explanation.text().trim_end()),
+        };
         // What no rule can look at is a finding; an event that goes nowhere may be meant to.
-        Ok(if explanation.disposition == "quarantined" { Exit::Findings } else { Exit::Ok })
+        let unread = explanation.disposition == "quarantined";
+        if unread { Exit::Findings } else { Exit::Ok }.after(told)
     }
 
     fn source(&self, snapshot: &Snapshot) -> Result<SourceName, Failure> {

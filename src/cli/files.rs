@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::exit::{Exit, Failure};
+use crate::config::{Environment, ProcessEnvironment};
 
 /// Where the configuration is looked for if nobody says, in this order.
 const PLACES: [&str; 2] = ["rules.yaml", "/etc/hookswitch/rules.yaml"];
@@ -17,10 +18,16 @@ const EVENT_MAX: u64 = 64 << 20;
 /// What stands for standard input in place of a file's name.
 pub(super) const STDIN: &str = "-";
 
-/// The configuration to use: the one that was named (by option or `HOOKSWITCH_CONFIG`), or the first that is there.
+/// The variable that names the configuration.
+const CONFIG: &str = "HOOKSWITCH_CONFIG";
+
+/// The configuration to use: the one that was named (on the command line, else by `HOOKSWITCH_CONFIG`), or the first that is there.
 pub(super) fn configuration(named: Option<&Path>, exit: Exit) -> Result<PathBuf, Failure> {
     if let Some(path) = named {
         return Ok(path.to_owned());
+    }
+    if let Some(path) = variable(CONFIG) {
+        return Ok(path.into());
     }
     PLACES.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| {
         Failure::new(
@@ -29,6 +36,11 @@ pub(super) fn configuration(named: Option<&Path>, exit: Exit) -> Result<PathBuf,
         )
         .hint("name one with --config or HOOKSWITCH_CONFIG; `hookswitch demo` needs none")
     })
+}
+
+/// The value of an environment variable. An empty one counts as not set: that is how compose files and shells leave one out.
+pub(super) fn variable(name: &str) -> Option<String> {
+    ProcessEnvironment.variable(name).filter(|value| !value.is_empty())
 }
 
 /// An event from a file, or from standard input if it is `-`.

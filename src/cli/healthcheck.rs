@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::api;
 use super::exit::{Exit, Failure};
 use super::files;
 use super::http::{Ask, Http};
@@ -26,10 +27,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub(super) struct Healthcheck {
     /// Ask this address instead of `listen` of the configuration: `http://127.0.0.1:8080`
-    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    #[arg(long, value_name = "URL", conflicts_with = "config", value_parser = api::address)]
     url: Option<Url>,
-    /// The configuration. Without it: ./rules.yaml, /etc/hookswitch/rules.yaml
-    #[arg(long, short, value_name = "FILE", env = "HOOKSWITCH_CONFIG", hide_env_values = true)]
+    /// The configuration. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Ask whether it takes traffic instead of whether it is alive
     #[arg(long)]
@@ -49,8 +50,7 @@ impl Healthcheck {
             let why = answer.complaint().unwrap_or_default();
             return Err(failed(format!("answered {} {why}", answer.status).trim_end().to_owned()));
         }
-        Out::stdout().line(if self.ready { "ready" } else { "alive" })?;
-        Ok(Exit::Ok)
+        Exit::Ok.after(Out::stdout().line(if self.ready { "ready" } else { "alive" }))
     }
 
     fn address(&self) -> Result<Url, Failure> {
@@ -58,6 +58,11 @@ impl Healthcheck {
         let mut url = if let Some(url) = &self.url {
             url.clone()
         } else {
+            // What the environment names may have gone since the instance began; what was typed just now is there or is wrong.
+            if let Some(named) = self.config.as_ref().filter(|named| !named.exists()) {
+                let text = format!("there is no configuration {}", named.display());
+                return Err(Failure::new(Exit::Findings, text));
+            }
             let file = files::configuration(self.config.as_deref(), Exit::Findings).ok();
             let listen = file.as_deref().and_then(listen_of).unwrap_or(USUAL);
             let text = format!("http://{}", dialled(listen));

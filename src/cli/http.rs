@@ -58,10 +58,11 @@ impl Answer {
     pub(super) fn complaint(&self) -> Option<String> {
         let problem = serde_json::from_slice::<serde_json::Value>(&self.body).ok();
         let said = |key: &str| problem.as_ref()?.get(key)?.as_str().map(str::to_owned);
-        said("detail").or_else(|| said("title")).or_else(|| {
+        let said = said("detail").or_else(|| said("title")).or_else(|| {
             let text = std::str::from_utf8(&self.body).ok()?.lines().next()?.trim();
-            (!text.is_empty() && problem.is_none()).then(|| super::output::clean(text))
-        })
+            (!text.is_empty() && problem.is_none()).then(|| text.to_owned())
+        });
+        said.map(|said| super::output::clean(&said))
     }
 }
 

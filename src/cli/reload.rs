@@ -1,10 +1,10 @@
 //! `reload`: reads the configuration again, now.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::{AdminArgs, Api};
 use super::exit::{Exit, Failure};
-use super::output::{Ink, Out, OutputArgs};
+use super::output::{Form, Ink, Out, OutputArgs};
 use super::status::problem_line;
 use crate::admin::wire;
 
@@ -22,9 +22,14 @@ pub(super) struct Reload {
 
 impl Reload {
     pub(super) async fn execute(self) -> Result<Exit, Failure> {
-        let told = Api::new(&self.admin)?.post(&["-", "reload"], &json!({})).await?;
-        self.output.show(&told, text)?;
-        Ok(Exit::Ok)
+        match Api::new(&self.admin)?.try_post(&["-", "reload"], &json!({})).await? {
+            Ok(told) => Exit::Ok.after(self.output.show(&told, text)),
+            // Programs get the problems one by one.
+            Err((told, _)) if self.output.form == Form::Json => {
+                Exit::Findings.after(Out::stdout().json(&told.read::<Value>()?))
+            }
+            Err((_, failure)) => Err(failure),
+        }
     }
 }
 

@@ -19,8 +19,8 @@ use crate::config::{Advice, Overrides, ProcessEnvironment};
 /// configuration again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
-    /// The configuration. Without it: ./rules.yaml, /etc/hookswitch/rules.yaml
-    #[arg(long, short, value_name = "FILE", env = "HOOKSWITCH_CONFIG", hide_env_values = true)]
+    /// The configuration. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where webhooks arrive, over `listen` of the configuration; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
@@ -28,8 +28,8 @@ pub(super) struct Run {
     /// Where the API answers, over `admin` of the configuration
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<SocketAddr>,
-    /// The data folder, over `data_dir` of the configuration
-    #[arg(long, value_name = "FOLDER", env = "HOOKSWITCH_DATA_DIR", hide_env_values = true)]
+    /// The data folder, over `data_dir` of the configuration. Without it: `HOOKSWITCH_DATA_DIR`
+    #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
 }
 
@@ -45,7 +45,9 @@ impl Run {
             overrides: Overrides {
                 listen: self.listen,
                 admin: self.admin_listen,
-                data_dir: self.data_dir.filter(|folder| !folder.as_os_str().is_empty()),
+                data_dir: self
+                    .data_dir
+                    .or_else(|| files::variable("HOOKSWITCH_DATA_DIR").map(PathBuf::from)),
                 advice: Advice::Warnings,
             },
             environment: Arc::new(ProcessEnvironment),

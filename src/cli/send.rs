@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use url::Url;
 
+use super::api;
 use super::exit::{Exit, Failure};
 use super::files;
 use super::http::{Answer, Ask, Http};
@@ -21,7 +22,7 @@ pub(super) struct Send {
     #[arg(value_name = "EVENT.json")]
     event: PathBuf,
     /// The source's address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/webhook")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/webhook", value_parser = api::address)]
     to: Url,
     /// Sign with this key. Other users of this machine can see it while it runs: --sign-env hides it
     #[arg(long, value_name = "KEY", conflicts_with = "sign_env")]
@@ -55,14 +56,17 @@ impl Send {
             Failure::new(Exit::Unreachable, message)
                 .hint("is `hookswitch run` running there? Its log shows the address; `--to` chooses another")
         })?;
-        self.tell(&answer)?;
-        Ok(if answer.ok() { Exit::Ok } else { Exit::Findings })
+        let exit = if answer.ok() { Exit::Ok } else { Exit::Findings };
+        exit.after(self.tell(&answer))
     }
 
     fn key(&self) -> Result<Option<Secret>, Failure> {
         let key = match (&self.sign, &self.sign_env) {
             (Some(key), _) => Some(key.clone()),
             (None, Some(name)) => Some(ProcessEnvironment.variable(name).ok_or_else(|| {
+                // A key that was given in place of its name must not be repeated.
+                let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+                let name = if name.chars().all(upper) { &**name } else { "that --sign-env names" };
                 Failure::new(Exit::Usage, format!("the environment variable {name} is not set"))
             })?),
             (None, None) => None,

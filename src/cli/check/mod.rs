@@ -3,6 +3,7 @@
 mod github;
 mod sarif;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use super::against::AgainstArgs;
 use super::exit::{Exit, Failure};
 use super::files;
-use super::output::{self, Ink, Out, count};
+use super::output::{self, Ink, Out, count, stderr_style};
 use crate::config::{
     self, Advice, Level, Overrides, Places, Problem, Problems, ProcessEnvironment, Snapshot, Style,
 };
@@ -24,7 +25,7 @@ use crate::trial;
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     /// The file; `-` is standard input. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
-    #[arg(value_name = "FILE", env = "HOOKSWITCH_CONFIG", hide_env = true)]
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Treat warnings as errors
     #[arg(long)]
@@ -63,7 +64,7 @@ enum Form {
 /// What `--output json` prints.
 #[derive(Debug, Serialize)]
 struct Report<'r> {
-    file: &'r str,
+    file: Cow<'r, str>,
     ok: bool,
     errors: usize,
     warnings: usize,
@@ -94,31 +95,37 @@ impl Check {
             Ok(snapshot) => (Some(snapshot), &snapshot.warnings),
             Err(problems) => (None, problems),
         };
-        let mut out = Out::stdout();
-        let number = |level| problems.list.iter().filter(|p| p.level == level).count();
-        let (errors, warnings) = (number(Level::Error), number(Level::Warning));
-        let ok = errors == 0 && snapshot.is_some() && !(self.strict && warnings > 0);
-        let line = summary(&path, snapshot, errors, warnings);
+        let found = Found::of(&path, snapshot, problems);
+        let ok = found.errors == 0 && snapshot.is_some() && !(self.strict && found.warnings > 0);
         // For programs what follows tells all that there is, since nothing is wrong here.
         let compared = snapshot.zip(against).filter(|_| ok);
-        let places = problems.places();
+        let exit = if ok { Exit::Ok } else { Exit::Findings };
+        let exit = if compared.is_some() && self.form == Form::Json {
+            exit
+        } else {
+            exit.after(self.tell(&found, ok))?
+        };
+        let Some((snapshot, form)) = compared else { return Ok(exit) };
+        let warned = self.against.compare(&path, snapshot, form)?;
+        Ok(if self.strict && warned { Exit::Findings } else { exit })
+    }
+
+    fn tell(&self, found: &Found<'_>, ok: bool) -> Result<(), Failure> {
+        let Found { path, problems, .. } = found;
+        let mut out = Out::stdout();
         match self.form {
-            Form::Json if compared.is_some() => {}
-            Form::Json => out.json(&Report {
-                file: &path.to_string_lossy(),
-                ok,
-                errors,
-                warnings,
-                notes: self.verbose.then(|| number(Level::Note)),
-                problems: problems.list.iter().map(|p| finding(&places, p)).collect(),
-            })?,
-            Form::Sarif => out.json(&sarif::log(&path, problems))?,
+            Form::Json => {
+                let notes = problems.list.iter().filter(|p| p.level == Level::Note);
+                out.json(&found.report(ok, self.verbose.then(|| notes.count())))
+            }
+            Form::Sarif => out.json(&sarif::log(path, problems)),
             Form::Github => {
+                let places = problems.places();
                 for problem in &problems.list {
-                    out.line(&github::command(&path, &places, problem))?;
+                    out.line(&github::command(path, &places, problem))?;
                 }
                 // A line that begins with two colons would be one more command.
-                out.line(&format!("checked {line}"))?;
+                out.line(&format!("checked {}", found.summary()))
             }
             Form::Text => {
                 if !problems.list.is_empty() {
@@ -127,15 +134,10 @@ impl Check {
                     out.line("")?;
                 }
                 let ink = if ok { Ink::Good } else { Ink::Bad };
-                let line = out.paint(ink, &line);
-                out.line(&line)?;
+                let line = out.paint(ink, &found.summary());
+                out.line(&line)
             }
         }
-        let warned = match compared {
-            Some((snapshot, form)) => self.against.compare(&path, snapshot, form)?,
-            None => false,
-        };
-        Ok(if ok && !(self.strict && warned) { Exit::Ok } else { Exit::Findings })
     }
 
     /// How a comparison is printed, if one is wanted. It is neither an annotation of a line nor a result of an analysis.
@@ -151,6 +153,69 @@ impl Check {
         };
         Ok(Some(form))
     }
+}
+
+/// What was found in a file.
+struct Found<'f> {
+    path: &'f Path,
+    /// None if it cannot be used.
+    snapshot: Option<&'f Snapshot>,
+    problems: &'f Problems,
+    errors: usize,
+    warnings: usize,
+}
+
+impl<'f> Found<'f> {
+    fn of(path: &'f Path, snapshot: Option<&'f Snapshot>, problems: &'f Problems) -> Self {
+        let number = |level| problems.list.iter().filter(|p| p.level == level).count();
+        let (errors, warnings) = (number(Level::Error), number(Level::Warning));
+        Self { path, snapshot, problems, errors, warnings }
+    }
+
+    /// For programs; notes are counted if they were asked for.
+    fn report(&self, ok: bool, notes: Option<usize>) -> Report<'f> {
+        let Self { path, problems, errors, warnings, .. } = *self;
+        let places = problems.places();
+        Report {
+            file: path.to_string_lossy(),
+            ok,
+            errors,
+            warnings,
+            notes,
+            problems: problems.list.iter().map(|p| finding(&places, p)).collect(),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let file = self.path.display();
+        let warned = count(number(self.warnings), "warning");
+        let Some(snapshot) = self.snapshot else {
+            return format!("{file}: {}, {warned}", count(number(self.errors), "error"));
+        };
+        format!(
+            "{file}: {}: {}, {}, {}",
+            if self.warnings == 0 { "good".to_owned() } else { warned },
+            count(number(snapshot.sources.len()), "source"),
+            count(number(snapshot.rules.rules().len()), "rule"),
+            count(number(snapshot.targets.len()), "target"),
+        )
+    }
+}
+
+/// The configuration that a command cannot do without has problems. People read them on standard error; programs get what `check`
+/// tells them.
+pub(super) fn refused(path: &Path, problems: &Problems, form: output::Form) -> Failure {
+    let told = match form {
+        output::Form::Text => {
+            return Failure::new(Exit::Findings, format!("{} has problems", problems.file))
+                .after(&problems.show(stderr_style()));
+        }
+        output::Form::Json => {
+            Out::stdout().json(&Found::of(path, None, problems).report(false, None))
+        }
+    };
+    Exit::Findings.after(told).map_or_else(|failure| failure, Failure::Silent)
 }
 
 /// Loads the file, or what comes in on standard input as if it stood in the working directory.
@@ -188,20 +253,4 @@ fn message(problem: &Problem) -> String {
     let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
     let hint = hint.as_ref().map_or_else(String::new, |hint| format!("\nhelp: {hint}"));
     format!("{path}{text}{hint}")
-}
-
-fn summary(path: &Path, snapshot: Option<&Snapshot>, errors: usize, warnings: usize) -> String {
-    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let file = path.display();
-    let warned = count(number(warnings), "warning");
-    let Some(snapshot) = snapshot else {
-        return format!("{file}: {}, {warned}", count(number(errors), "error"));
-    };
-    format!(
-        "{file}: {}: {}, {}, {}",
-        if warnings == 0 { "good".to_owned() } else { warned },
-        count(number(snapshot.sources.len()), "source"),
-        count(number(snapshot.rules.rules().len()), "rule"),
-        count(number(snapshot.targets.len()), "target"),
-    )
 }

@@ -1,13 +1,17 @@
 //! The XML of `JUnit`, as build servers read it. There is no standard; this keeps to what all of them know.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::{Case, Outcome};
+use crate::config::{Problems, Style};
 use crate::trial::Difference;
+
+const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
 
 /// The whole document. Times are left out: they would say nothing about rules.
 pub(super) fn document(outcome: &Outcome<'_>) -> String {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    let mut out = String::from(HEAD);
     let file = escaped(&outcome.file);
     let (tests, failed) = (outcome.tests.len(), outcome.failed);
     line(
@@ -38,6 +42,27 @@ pub(super) fn document(outcome: &Outcome<'_>) -> String {
     }
     line(&mut out, "  </testsuite>");
     line(&mut out, "</testsuites>");
+    out
+}
+
+/// The document of a file that cannot be used: one test that could not be run, and why.
+pub(super) fn refused(path: &Path, problems: &Problems) -> String {
+    let file = escaped(&path.to_string_lossy());
+    let first = problems.worst_first().next().map(|problem| &*problem.text).unwrap_or_default();
+    let all = escaped(&problems.show(Style::Plain)).replace("&#10;", "\n");
+    let mut out = String::from(HEAD);
+    for text in [
+        format!("  <testsuite name=\"{file}\" tests=\"1\" failures=\"0\" errors=\"1\">"),
+        format!(
+            "    <testcase classname=\"{file}\" name=\"the file can be used\" file=\"{file}\">"
+        ),
+        format!("      <error message=\"{}\">{all}</error>", escaped(first)),
+        "    </testcase>".to_owned(),
+        "  </testsuite>".to_owned(),
+        "</testsuites>".to_owned(),
+    ] {
+        line(&mut out, &text);
+    }
     out
 }
 

@@ -12,8 +12,8 @@ use super::block_on;
 use super::check;
 use super::exit::{Exit, Failure};
 use super::files;
-use super::output::{Ink, Out, clean, count, stderr_style};
-use crate::config::{Snapshot, Trial};
+use super::output::{self, Ink, Out, clean, count};
+use crate::config::{Problems, Snapshot, Trial};
 use crate::explain::Explanation;
 use crate::rule::Rule;
 use crate::trial::{self, Difference};
@@ -27,7 +27,7 @@ const EXPLAINED_MAX: usize = 20;
 #[derive(Debug, clap::Args)]
 pub(super) struct Test {
     /// The file; `-` is standard input. Without it: `HOOKSWITCH_CONFIG`, ./rules.yaml, /etc/hookswitch/rules.yaml
-    #[arg(value_name = "FILE", env = "HOOKSWITCH_CONFIG", hide_env = true)]
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Only tests with this in their name, in any case
     #[arg(long, value_name = "TEXT")]
@@ -91,10 +91,10 @@ impl Test {
         if let Some(id) = self.save.id {
             return block_on(self.save.execute(id, &path));
         }
-        let snapshot = check::load(&path)?.map_err(|problems| {
-            Failure::new(Exit::Findings, format!("{} has problems", problems.file))
-                .after(&problems.show(stderr_style()))
-        })?;
+        let snapshot = match check::load(&path)? {
+            Ok(snapshot) => snapshot,
+            Err(problems) => return self.refused(&path, &problems),
+        };
         let trials: Vec<&Trial> =
             snapshot.trials.iter().filter(|trial| self.wants(trial)).collect();
         if let Some(filter) = self.filter.as_ref().filter(|_| trials.is_empty()) {
@@ -103,12 +103,24 @@ impl Test {
         }
         let outcome = self.outcome(&path, &snapshot, &trials);
         let mut out = Out::stdout();
+        let told = match self.form {
+            Form::Json => out.json(&outcome),
+            Form::Junit => out.line(junit::document(&outcome).trim_end()),
+            Form::Text => tell(&outcome, &mut out),
+        };
+        if outcome.ok { Exit::Ok } else { Exit::Findings }.after(told)
+    }
+
+    /// No test can be run. Build servers are told in their form, too, or they would show the tests of the time before.
+    fn refused(&self, path: &Path, problems: &Problems) -> Result<Exit, Failure> {
         match self.form {
-            Form::Json => out.json(&outcome)?,
-            Form::Junit => out.line(junit::document(&outcome).trim_end())?,
-            Form::Text => tell(&outcome, &mut out)?,
+            Form::Text => Err(check::refused(path, problems, output::Form::Text)),
+            Form::Json => Err(check::refused(path, problems, output::Form::Json)),
+            Form::Junit => {
+                let document = junit::refused(path, problems);
+                Exit::Findings.after(Out::stdout().line(document.trim_end()))
+            }
         }
-        Ok(if outcome.ok { Exit::Ok } else { Exit::Findings })
     }
 
     fn wants(&self, trial: &Trial) -> bool {
