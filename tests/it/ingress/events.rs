@@ -222,6 +222,20 @@ rules:
     assert_eq!(rig.results("open", "unrouted"), 2);
 }
 
+/// A part of a query may be another query: with `tenant=acme` of `tenant=acme-beta` a replay would go to somebody else.
+#[tokio::test]
+async fn what_rules_look_at_again_is_kept_whole() {
+    let rig = Rig::start().await;
+    let pad = "x".repeat(1 << 10);
+    let path = format!("/webhook?pad={pad}&tenant=acme-beta");
+    let headers = format!("user-agent: {pad}-one\r\n");
+    rig.ask(post(&path, &headers, br#"{"event":"a"}"#)).await;
+    let events = rig.events().await;
+    let request = &events[0].envelope.request;
+    assert_eq!(request.query.as_deref(), path.strip_prefix("/webhook?"));
+    assert_eq!(request.user_agent.as_deref(), Some(&*format!("{pad}-one")));
+}
+
 /// The window of a signature goes both ways, and what was seen once stays seen, wherever the wall clock goes.
 #[tokio::test]
 async fn a_clock_that_moves_neither_opens_the_door_nor_doubles_an_event() {
