@@ -44,7 +44,7 @@ pub(super) async fn send(
         body: event.body().clone(),
         state: EventState::Routed,
         rules: rules.clone(),
-        shadow,
+        shadow: shadow.clone(),
         revision: snapshot.revision.number,
         edited_from: Some(id),
         deliveries: planned
@@ -53,8 +53,14 @@ pub(super) async fn send(
             .collect(),
         identity: None,
     };
-    let new = event.envelope().id;
+    let (new, at) = (event.envelope().id, event.envelope().received_at);
     if let Fate::Stored(ready) = parts.store.append(append).await?.fate {
+        for rule in &rules {
+            parts.metrics.rule_matched(rule, new, at);
+        }
+        for rule in &shadow {
+            parts.metrics.rule_watched(rule, new, at);
+        }
         for delivery in &ready {
             parts.metrics.delivery(&delivery.target, DeliveryResult::Created, 1);
         }

@@ -740,6 +740,10 @@ async fn an_edited_body_is_a_new_event_that_goes_where_the_rules_say() {
 
     let before = world.store.stats().await.unwrap().events;
     assert_eq!(before, 3);
+    let rules = world.ok("/api/v1/rules").await;
+    let matched = rules["rules"].as_array().unwrap().iter().find(|rule| rule["matches"] != 0);
+    let matched = matched.unwrap_or_else(|| panic!("{rules}"));
+    assert_eq!(matched["matches"], 3, "an edited event is counted for the rules that it matches");
     let other = r#"{"event":"call_started"}"#;
     let ignored = r#"{"event":"transcript_updated"}"#;
     for (body, to, why) in [
