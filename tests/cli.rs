@@ -184,7 +184,7 @@ fn a_file_size_limit_fails_writes_and_kills_nothing() {
     let folder = folder();
     let config = folder.path().join("rules.yaml");
     fs::write(&config, rules(&nowhere())).unwrap();
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     command.args(["-c", "ulimit -f 0; exec \"$0\" run --config \"$1\" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"]);
     command.arg(env!("CARGO_BIN_EXE_hookswitch")).arg(&config);
     let output = output(&mut command);
@@ -351,7 +351,7 @@ fn bash_completes_commands_and_options() {
              _hookswitch hookswitch \"${{COMP_WORDS[{at}]}}\" \"${{COMP_WORDS[{at}-1]}}\"\n\
              printf '%s\\n' \"${{COMPREPLY[@]}}\""
         );
-        let mut bash = std::process::Command::new("bash");
+        let mut bash = Command::new("bash");
         text(bash.args(["--norc", "-c", &ask]))
     };
     assert_eq!(completed("hookswitch dead", 1), "dead-letters\n");
@@ -706,16 +706,17 @@ fn a_file_is_compared_with_what_runs() {
 
     let slow = fs::read_to_string(&new).unwrap().replace("kind: log }", "kind: log, rate: 1/24h }");
     fs::write(&new, slow).unwrap();
+    assert!(instance.post(br#"{"event":"call_ended"}"#).starts_with("HTTP/1.1 204"));
     let said = text(&mut against(&address));
     let warning = " HS316 targets.next.rate: in the hour from ";
     assert!(said.contains("\nWarning: ") && said.contains(warning), "{said}");
-    assert!(said.contains(" it would get 1 delivery, and 1/24h lets 0 through (raise"), "{said}");
+    assert!(said.contains(" it would get 2 deliveries, and 1/24h lets 1 through (raise"), "{said}");
     let strict = output(against(&address).args(["--strict", "--output", "json"]));
     assert_eq!(strict.status.code(), Some(1));
     let told: Value = serde_json::from_slice(&strict.stdout).unwrap();
     assert_eq!(
         (&told["warnings"][0]["code"], &told["differing_total"]),
-        (&"HS316".into(), &1.into())
+        (&"HS316".into(), &2.into())
     );
     let status = json(&mut instance.command(&["status", "--output", "json"]));
     assert_eq!(status["configuration"]["revision"]["number"], 1, "nothing was published");

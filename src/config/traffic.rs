@@ -32,7 +32,8 @@ pub fn with_traffic<'n>(
     let text = snapshot.text.strip_prefix('\u{feff}').unwrap_or(&snapshot.text);
     let exceeded = busiest.into_iter().filter_map(|(name, busiest)| {
         let rate = snapshot.targets.get(name)?.rate?;
-        let through = rate.within(HOUR);
+        // One alone never waits.
+        let through = rate.within(HOUR).max(1);
         (busiest.deliveries > through).then_some((name, busiest, rate, through))
     });
     let mut exceeded = exceeded.peekable();
@@ -45,9 +46,8 @@ pub fn with_traffic<'n>(
             Some((path, span)) => (path.clone(), Some(*span)),
             None => (format!("targets.{name}"), None),
         };
-        let noun = if deliveries == 1 { "delivery" } else { "deliveries" };
         let text = format!(
-            "in the hour from {} it would get {deliveries} {noun}, and {rate} lets {through} through",
+            "in the hour from {} it would get {deliveries} deliveries, and {rate} lets {through} through",
             from.rfc3339()
         );
         let hint = "raise `rate` if the target takes more, or send it less: what is too much waits";

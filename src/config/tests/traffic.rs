@@ -55,6 +55,13 @@ targets:
 }
 
 #[test]
+fn one_delivery_alone_never_waits() {
+    let text = "fallback: [own]\ntargets: { own: { kind: log, rate: 1/2h } }\n";
+    assert_eq!(found(text, 1), []);
+    assert_eq!(found(text, 2).len(), 1);
+}
+
+#[test]
 fn a_comment_allows_it_and_is_not_idle_without_traffic() {
     let text = "fallback: [own]\ntargets:\n  own:\n    kind: log\n    rate: 1/h # hookswitch: allow HS316 because it may be late\n";
     assert_eq!(found(text, 100), []);
