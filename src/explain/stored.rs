@@ -44,6 +44,7 @@ pub fn explain_kept(snapshot: &Snapshot, stored: &Body, now: Timestamp) -> Store
     let notes = [
         outside(snapshot),
         state(&stored.state),
+        edited(stored),
         (revision.number == stored.revision).then(|| otherwise(stored, &explanation)).flatten(),
     ];
     StoredExplanation {
@@ -80,6 +81,14 @@ fn state(state: &EventState) -> Option<String> {
     }
 }
 
+/// Of the targets that rules name a person may have chosen some.
+fn edited(stored: &Body) -> Option<String> {
+    let from = stored.edited_from?;
+    Some(format!(
+        "a person made it of {from} and sent it; if they chose targets, the others that rules name did not get it: its deliveries tell"
+    ))
+}
+
 /// Says so if the same revision came to something else on arrival.
 fn otherwise(stored: &Body, explanation: &Explanation) -> Option<String> {
     if let EventState::Quarantined { reason } = &stored.state {
@@ -89,16 +98,24 @@ fn otherwise(stored: &Body, explanation: &Explanation) -> Option<String> {
             )
         });
     }
-    let live =
-        |rule: &&ExplainedRule| rule.outcome == RuleOutcome::Matched && rule.mode == Mode::Live;
-    let matched = explanation.rules.iter().filter(live);
-    if matched.map(|rule| &rule.rule).eq(&stored.rules) {
+    let matched = |mode: Mode| {
+        let of_mode =
+            move |rule: &&ExplainedRule| rule.outcome == RuleOutcome::Matched && rule.mode == mode;
+        explanation.rules.iter().filter(of_mode).map(|rule| &rule.rule)
+    };
+    let named = |names: &[RuleName]| {
+        let names: Vec<&str> = names.iter().map(RuleName::as_str).collect();
+        if names.is_empty() { "no rule".to_owned() } else { names.join(", ") }
+    };
+    let rules = if !matched(Mode::Live).eq(&stored.rules) {
+        format!("{} matched", named(&stored.rules))
+    } else if !matched(Mode::Shadow).eq(&stored.shadow) {
+        format!("{} matched in shadow", named(&stored.shadow))
+    } else {
         return None;
-    }
-    let names: Vec<&str> = stored.rules.iter().map(RuleName::as_str).collect();
-    let rules = if names.is_empty() { "no rule".to_owned() } else { names.join(", ") };
+    };
     Some(format!(
-        "on arrival {rules} matched: a value from outside was another one then, or a condition reads a header that is not kept"
+        "on arrival {rules}: a value from outside was another one then, or a condition reads a header that is not kept"
     ))
 }
 

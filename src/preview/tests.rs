@@ -36,6 +36,8 @@ fn event(number: u8, body: &str) -> Body {
             request: RequestParts::default(),
         }),
         rules: Vec::new(),
+        shadow: Vec::new(),
+        edited_from: None,
         state: EventState::Routed,
         revision: 1,
         body: Bytes::copy_from_slice(body.as_bytes()),

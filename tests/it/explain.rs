@@ -204,7 +204,8 @@ fn a_stored_event_is_explained_as_if_planned_now() {
 
 #[test]
 fn what_was_otherwise_on_arrival_is_noted() {
-    let kept = |rules: &[&str], state: EventState, revision: u64| {
+    let of = EventId::new(NOW, [2; 10]);
+    let stored = |rules: &[&str], state: EventState, revision: u64| {
         let envelope = Envelope {
             id: EventId::new(NOW, [1; 10]),
             source: SourceName::new("retell").unwrap(),
@@ -215,33 +216,41 @@ fn what_was_otherwise_on_arrival_is_noted() {
             subject: None,
             request: RequestParts::default(),
         };
-        let body = Body {
+        Body {
             envelope: Arc::new(envelope),
             rules: rules.iter().map(|name| RuleName::new(name).unwrap()).collect(),
+            shadow: Vec::new(),
             state,
             revision,
+            edited_from: None,
             body: gold().to_string().into(),
-        };
+        }
+    };
+    let notes = |body: Body| {
         let told = explain_kept(&snapshot(), &body, NOW);
         assert!(told.text().contains("✓ gold"), "{}", told.text());
         told.notes.join("; ")
     };
     // A snapshot that was not published has number 0.
-    assert_eq!(kept(&["gold"], EventState::Routed, 0), "");
-    assert_eq!(
-        kept(&["analyzed"], EventState::Routed, 1),
-        "",
-        "another revision may say otherwise"
-    );
-    assert!(
-        kept(&["analyzed"], EventState::Routed, 0).starts_with("on arrival analyzed matched: ")
-    );
-    assert!(kept(&[], EventState::Unrouted, 0).starts_with("on arrival no rule matched: "));
-    let of = EventId::new(NOW, [2; 10]);
-    let revised = kept(&["gold"], EventState::Revised { of }, 0);
+    assert_eq!(notes(stored(&["gold"], EventState::Routed, 0)), "");
+    let another = stored(&["analyzed"], EventState::Routed, 1);
+    assert_eq!(notes(another), "", "another revision may say otherwise");
+    let other = notes(stored(&["analyzed"], EventState::Routed, 0));
+    assert!(other.starts_with("on arrival analyzed matched: "), "{other}");
+    let none = notes(stored(&[], EventState::Unrouted, 0));
+    assert!(none.starts_with("on arrival no rule matched: "), "{none}");
+    let watched = vec![RuleName::new("trial").unwrap()];
+    let shadow = Body { shadow: watched, ..stored(&["gold"], EventState::Routed, 0) };
+    let shadow = notes(shadow);
+    assert!(shadow.starts_with("on arrival trial matched in shadow: "), "{shadow}");
+    let edited = Body { edited_from: Some(of), ..stored(&["gold"], EventState::Routed, 0) };
+    let edited = notes(edited);
+    assert!(edited.starts_with(&format!("a person made it of {of} ")), "{edited}");
+    let revised = notes(stored(&["gold"], EventState::Revised { of }, 0));
     assert!(revised.starts_with(&format!("it repeated {of} with another body")), "{revised}");
     let state = EventState::Quarantined { reason: "not JSON".to_owned() };
-    assert!(kept(&[], state, 0).starts_with("on arrival it was quarantined (not JSON)"));
+    let quarantined = notes(stored(&[], state, 0));
+    assert!(quarantined.starts_with("on arrival it was quarantined (not JSON)"), "{quarantined}");
 }
 
 #[test]

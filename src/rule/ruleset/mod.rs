@@ -196,9 +196,12 @@ impl RuleSet {
     pub fn trace(&self, event: &Event) -> Vec<RuleTrace> {
         let mut stopped_by = None;
         let account = |(rule, compiled): (&Rule, &Compiled)| {
-            let (outcome, predicates) = if let Some(stopped_by) = stopped_by.clone() {
+            let (outcome, predicates) = if !rule.enabled {
+                // As if it were not there: moving it up would change nothing.
+                (RuleOutcome::Disabled, Vec::new())
+            } else if let Some(stopped_by) = stopped_by.clone() {
                 (RuleOutcome::NotReached { stopped_by }, Vec::new())
-            } else if rule.enabled {
+            } else {
                 let holds = compiled.holds(event);
                 if holds && compiled.stops {
                     stopped_by = Some(rule.name.clone());
@@ -208,8 +211,6 @@ impl RuleSet {
                     pair.map(|(when, compiled)| trace::predicates(when, compiled, event.fields()));
                 let outcome = if holds { RuleOutcome::Matched } else { RuleOutcome::NotMatched };
                 (outcome, predicates.unwrap_or_default())
-            } else {
-                (RuleOutcome::Disabled, Vec::new())
             };
             RuleTrace { rule: rule.name.clone(), outcome, predicates }
         };

@@ -203,6 +203,7 @@ fn tells_the_evaluation_step_by_step() {
             Rule { enabled: false, ..rule("off", None, &["x"]) },
             stopping(rule("stop", Some(is(Field::Metadata("tier".into()), "gold")), &["x"])),
             rule("late", None, &["x"]),
+            Rule { enabled: false, ..rule("off and late", None, &["x"]) },
         ],
         vec![],
         vec![],
@@ -268,6 +269,13 @@ fn tells_the_evaluation_step_by_step() {
         "outcome": {
           "result": "not_reached",
           "stopped_by": "stop"
+        },
+        "predicates": []
+      },
+      {
+        "rule": "off and late",
+        "outcome": {
+          "result": "disabled"
         },
         "predicates": []
       }

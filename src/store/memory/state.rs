@@ -327,8 +327,10 @@ impl State {
         Ok(Body {
             envelope: Arc::clone(&stored.envelope),
             rules: stored.rules.clone(),
+            shadow: stored.shadow.clone(),
             state: stored.state.clone(),
             revision: stored.revision,
+            edited_from: stored.edited_from,
             body: stored.body.clone(),
         })
     }

@@ -135,10 +135,14 @@ pub struct Body {
     pub envelope: Arc<Envelope>,
     /// The rules that matched on arrival.
     pub rules: Vec<RuleName>,
+    /// Those that only watched.
+    pub shadow: Vec<RuleName>,
     /// What became of it on arrival.
     pub state: EventState,
     /// The revision that routed it.
     pub revision: u64,
+    /// The event that a person made it of.
+    pub edited_from: Option<EventId>,
     /// The exact bytes, checked.
     pub body: Bytes,
 }

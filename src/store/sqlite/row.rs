@@ -278,11 +278,14 @@ impl EventRow {
         if !self.holds(&bytes) {
             return Err(self.damaged());
         }
+        let (rules, shadow) = self.all_rules()?;
         Ok(Body {
             envelope: Arc::new(self.envelope()?),
-            rules: self.rule_names(&self.rules)?,
+            rules,
+            shadow,
             state: self.event_state()?,
             revision: number(self.revision),
+            edited_from: self.edited_from.map(EventId::from_bytes),
             body: bytes,
         })
     }
