@@ -28,23 +28,48 @@ impl Secret {
 }
 
 /// What the name of something that is a credential ends with, its letters in lower case and nothing between them.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 16] = [
     "token",
     "secret",
     "password",
+    "passphrase",
     "passwd",
+    "pwd",
     "apikey",
-    "authorization",
-    "credential",
+    "accesskey",
+    "secretkey",
     "privatekey",
+    "authorization",
+    "bearer",
+    "credential",
+    "cookie",
+    "jwt",
     "signature",
 ];
+/// What is such a name by itself, but too short to be looked for at the end of others.
+const WHOLE_NAME: &str = "auth";
 
-/// Whether a name says that it stands for a secret: `access_token`, `X-Api-Key`.
+/// Whether a name says that it stands for a secret, or for several: `access_token`, `X-Api-Key`, `secrets`.
 pub fn names_a_secret(name: &str) -> bool {
+    let plain = plain(name);
+    let one = plain.strip_suffix('s').unwrap_or(&plain);
+    one == WHOLE_NAME || NAMES.iter().any(|ending| one.ends_with(ending))
+}
+
+/// Whether a number under this name counts something, and is no secret whatever [`names_a_secret`] says: `max_tokens`.
+pub fn names_a_count(name: &str) -> bool {
+    plain(name).ends_with("tokens")
+}
+
+/// Whether a parameter of an address stands for a secret: there, `key` is one, too.
+pub fn is_a_secret_parameter(name: &str, value: &str) -> bool {
+    let counts = || names_a_count(name) && value.bytes().all(|byte| byte.is_ascii_digit());
+    name.eq_ignore_ascii_case("key") || (names_a_secret(name) && !counts())
+}
+
+fn plain(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
-    let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
-    NAMES.iter().any(|ending| plain.ends_with(ending))
+    letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 impl fmt::Debug for Secret {
@@ -59,12 +84,39 @@ mod tests {
 
     #[test]
     fn names_say_what_they_stand_for() {
-        for name in ["access_token", "X-Api-Key", "Authorization", "apiKey", "db.password"] {
+        for name in [
+            "access_token",
+            "X-Api-Key",
+            "Authorization",
+            "apiKey",
+            "db.password",
+            "credentials",
+            "tokens",
+            "db_pwd",
+            "Set-Cookie",
+            "cookies",
+            "auth",
+            "Auth",
+            "jwt",
+            "bearer",
+            "AWS_SECRET_ACCESS_KEY",
+            "passphrase",
+        ] {
             assert!(names_a_secret(name), "{name}");
         }
-        for name in ["tokens_used", "key", "x-region", "", "secretary"] {
+        for name in ["tokens_used", "key", "x-region", "", "s", "secretary", "author", "oauth_app"]
+        {
             assert!(!names_a_secret(name), "{name}");
         }
+    }
+
+    #[test]
+    fn numbers_of_tokens_are_no_secret() {
+        assert!(names_a_count("max_tokens") && names_a_count("totalTokens"));
+        assert!(!names_a_count("token") && !names_a_count("passwords"));
+        assert!(is_a_secret_parameter("tokens", "a1") && is_a_secret_parameter("Key", "1"));
+        assert!(is_a_secret_parameter("token", "1") && !is_a_secret_parameter("max_tokens", "100"));
+        assert!(!is_a_secret_parameter("tag", "vip"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::config::Code;
 use crate::config::document::{Node, Piece, Scalar};
 use crate::config::findings::Findings;
 use crate::config::read;
-use crate::secret::names_a_secret;
+use crate::secret::{is_a_secret_parameter, names_a_secret};
 
 /// Warns if `target` sends in the clear: above all if a secret is part of what it sends.
 pub(super) fn warn(target: Node<'_>, findings: &mut Findings) {
@@ -35,10 +35,8 @@ fn secret(target: Node<'_>, url: &str, scalar: &Scalar) -> Option<String> {
         return Some("the address, with which anyone can post there,".to_owned());
     }
     let mut headers = target.get("headers").and_then(Node::map).into_iter().flatten();
-    let header = headers.find(|node| {
-        let named = names_a_secret(node.key()) || node.key().eq_ignore_ascii_case("cookie");
-        named || node.scalar().is_some_and(Scalar::is_filled)
-    });
+    let header = headers
+        .find(|node| names_a_secret(node.key()) || node.scalar().is_some_and(Scalar::is_filled));
     if let Some(header) = header {
         return Some(format!("the secret in the header `{}`", header.key()));
     }
@@ -49,9 +47,8 @@ fn secret(target: Node<'_>, url: &str, scalar: &Scalar) -> Option<String> {
         return Some("the part of the address that comes from outside".to_owned());
     }
     let query = url.split_once('?').map_or("", |(_, query)| query);
-    let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
-    if let Some(name) = names.find(|name| names_a_secret(name) || name.eq_ignore_ascii_case("key"))
-    {
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    if let Some((name, _)) = parameters.find(|(name, value)| is_a_secret_parameter(name, value)) {
         // What is not a plain word might be the secret itself.
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         let name = if plain { format!(" `{name}`") } else { String::new() };
