@@ -1,16 +1,18 @@
 //! How a received request looks: one block for people, one line of JSON for programs.
 
 use serde_json::{Value, json as object};
+use url::form_urlencoded;
 
 use super::server::Received;
 use crate::cli::output::{Ink, clean, paint};
+use crate::secret::{is_a_secret_parameter, names_a_secret};
 
 /// Most lines of a body that are shown.
 const LINES_MAX: usize = 30;
 /// Most characters of such a line.
 const LINE_MAX: usize = 160;
 
-/// The headers worth looking at, in this order.
+/// The headers worth looking at, in this order. A signature lets nobody in but with the very body it stands for.
 const SHOWN: [&str; 9] = [
     "content-type",
     "webhook-id",
@@ -22,10 +24,10 @@ const SHOWN: [&str; 9] = [
     "x-hookswitch-replay",
     "user-agent",
 ];
-/// Headers of which only their being there is shown.
-const HIDDEN: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// What stands for a credential.
+const HIDDEN: &str = "***";
 
-/// For people: time, method, path, answer, headers, body.
+/// For people: time, method, path, answer, headers, body. Of a header that is hidden, its being there is shown.
 pub(in crate::cli) fn text(request: &Received, colour: bool) -> String {
     let at = request.at.rfc3339();
     let clock = at.split_once('T').map_or(at.as_str(), |(_, time)| time);
@@ -37,15 +39,18 @@ pub(in crate::cli) fn text(request: &Received, colour: bool) -> String {
         "\n{}  {} {}  {} {}",
         paint(colour, Ink::Faint, clock),
         paint(colour, Ink::Strong, &clean(&request.method)),
-        clean(&request.target),
+        clean(&plain_target(&request.target)),
         paint(colour, Ink::Faint, "answered"),
         paint(colour, ink, &request.status.to_string()),
     )];
-    for name in SHOWN.iter().chain(&HIDDEN) {
-        for (_, value) in request.headers.iter().filter(|(known, _)| known == name) {
-            let value = if HIDDEN.contains(name) { "***".to_owned() } else { clean(value) };
-            lines.push(format!("  {} {value}", paint(colour, Ink::Faint, &format!("{name}:"))));
-        }
+    let named =
+        |name| request.headers.iter().filter(move |(known, _): &&(String, String)| known == name);
+    let shown = SHOWN.iter().copied().flat_map(named);
+    let hidden = request.headers.iter().filter(|(name, _)| is_hidden(name));
+    for (name, value) in shown.chain(hidden) {
+        let value = if is_hidden(name) { HIDDEN.to_owned() } else { clean(value) };
+        let name = format!("{}:", clean(name));
+        lines.push(format!("  {} {value}", paint(colour, Ink::Faint, &name)));
     }
     lines.extend(body(&request.body).into_iter().map(|line| format!("    {line}")));
     lines.join("\n")
@@ -57,8 +62,8 @@ pub(in crate::cli) fn json(request: &Received) -> Value {
         .headers
         .iter()
         .map(|(name, value)| {
-            let hidden = HIDDEN.contains(&name.as_str());
-            (name.clone(), if hidden { "***".into() } else { value.as_str().into() })
+            let shown = if is_hidden(name) { HIDDEN } else { value };
+            (name.clone(), shown.into())
         })
         .collect();
     let body = serde_json::from_slice(&request.body)
@@ -66,11 +71,29 @@ pub(in crate::cli) fn json(request: &Received) -> Value {
     object!({
         "at": request.at.rfc3339(),
         "method": request.method,
-        "path": request.target,
+        "path": plain_target(&request.target),
         "status": request.status,
         "headers": headers,
         "body": body,
     })
+}
+
+fn is_hidden(header: &str) -> bool {
+    names_a_secret(header) && !SHOWN.contains(&header)
+}
+
+/// Path and query, without the values of parameters that stand for a secret. Everything else is as it was sent.
+fn plain_target(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let plain = query.split('&').map(|pair| {
+        let is_secret = form_urlencoded::parse(pair.as_bytes())
+            .any(|(name, value)| is_a_secret_parameter(&name, &value));
+        match pair.split_once('=') {
+            Some((name, _)) if is_secret => format!("{name}={HIDDEN}"),
+            _ => pair.to_owned(),
+        }
+    });
+    format!("{path}?{}", plain.collect::<Vec<_>>().join("&"))
 }
 
 /// A body, readable and cut: a Slack message as Slack would show it, other JSON indented, anything else as it is.
@@ -177,9 +200,28 @@ mod tests {
 
     #[test]
     fn no_form_shows_a_credential() {
-        let request = received("\u{1b}[2Jx");
-        assert!(!text(&request, true).contains("canary"));
-        assert!(!json(&request).to_string().contains("canary"));
+        let mut request = received("\u{1b}[2Jx");
+        request.target =
+            "/slack?token=canary&a%70i_key=canary&key=canary&tag=%76ip&max_tokens=5&flag"
+                .to_owned();
+        for name in ["x-api-key", "api-key", "x-auth-token", "x-webhook-secret", "set-cookie"] {
+            request.headers.push((name.to_owned(), "canary".to_owned()));
+        }
+        request.headers.push(("x-retell-signature".to_owned(), "v=1,d=2".to_owned()));
+        request.headers.push(("x-region".to_owned(), "eu".to_owned()));
+        let block = text(&request, false);
+        assert!(!block.contains("canary") && !text(&request, true).contains("canary"), "{block}");
+        let target = "/slack?token=***&a%70i_key=***&key=***&tag=%76ip&max_tokens=5&flag";
+        assert!(block.contains(&format!("POST {target}  ")), "{block}");
+        assert!(block.contains("  x-api-key: ***\n") && !block.contains("x-region"), "{block}");
+        assert!(block.contains("  x-retell-signature: v=1,d=2\n"), "{block}");
+        let programs = json(&request);
+        assert!(!programs.to_string().contains("canary"), "{programs}");
+        assert_eq!(
+            (&programs["path"], &programs["headers"]["x-region"]),
+            (&target.into(), &"eu".into())
+        );
+        assert_eq!(programs["headers"]["x-webhook-secret"], "***");
         assert!(!text(&request, false).contains('\u{1b}'), "a body draws on the terminal");
     }
 
