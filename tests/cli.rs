@@ -659,16 +659,24 @@ fn a_stored_event_becomes_a_test() {
 
     let again = output(&mut save("a call: started, \"${x}\"", &[]));
     assert_eq!(again.status.code(), Some(2), "{}", lossy(&again.stderr));
-    let same_file = output(&mut save("A call started x", &[]));
-    assert_eq!(same_file.status.code(), Some(73), "{}", lossy(&same_file.stderr));
-    let printed = text(&mut save("another", &["--print"]));
-    assert!(printed.contains("add this to `tests`"), "{printed}");
+    let printed = text(&mut save("A call started x", &["--print"]));
+    assert!(printed.contains("it is already in fixtures/a-call-started-x.json"), "{printed}");
+    assert!(printed.contains("add this to `tests`") && !printed.contains("not added"), "{printed}");
     assert_eq!(fs::read_to_string(&config).unwrap(), written);
+    let after_print = text(&mut save("A call started x", &[]));
+    assert!(after_print.contains("\nadded to "), "{after_print}");
 
     fs::write(&config, format!("{written}fallback: [crm]\n")).unwrap();
     let not_last = text(&mut save("a third", &[]));
+    assert!(not_last.contains("`tests` is not the last key"), "{not_last}");
     assert!(not_last.contains("add this to `tests`"), "{not_last}");
     assert!(folder.path().join("fixtures/a-third.json").exists());
+    fs::write(&config, format!("{good}tests: []\n")).unwrap();
+    let flow = text(&mut save("a fourth", &[]));
+    assert!(flow.contains("`tests` is written in brackets"), "{flow}");
+    let fitting = flow.lines().find(|line| line.starts_with("  { \"name\": ")).expect("an entry");
+    fs::write(&config, format!("{good}tests: [\n{fitting}\n  ]\n")).unwrap();
+    assert!(text(hookswitch().arg("test").arg(&config)).contains("1 test, 1 passed"));
     let alone = output(hookswitch().args(["test", "--save", id]).arg(&config));
     assert_eq!(alone.status.code(), Some(2), "{}", lossy(&alone.stderr));
 }

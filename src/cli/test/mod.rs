@@ -1,6 +1,8 @@
 //! `test`: runs the tests of a configuration, or makes one of an event that arrived.
 
+mod fixture;
 mod junit;
+mod replace;
 mod save;
 
 use std::path::{Path, PathBuf};

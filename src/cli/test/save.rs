@@ -1,11 +1,11 @@
 //! `test --save`: makes a test of a stored event. What it expects is what the file makes of the event now; that this is what
 //! is meant, and that what is left in the event may be kept, is for whoever asked to see.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::fixture::fixture;
 use super::readable;
+use super::replace::replace;
 use crate::admin::wire;
 use crate::cli::api::{AdminArgs, Api};
 use crate::cli::check;
@@ -16,12 +16,7 @@ use crate::config::{self, Advice, Overrides, ProcessEnvironment, Snapshot, Trial
 use crate::event::EventId;
 use crate::name::TestName;
 use crate::trial;
-use crate::trial::saved::{self, Arrived, Entry, NoTest};
-
-/// The folder of the files with events, beside the configuration.
-const FOLDER: &str = "fixtures";
-/// Longest name of such a file, without its ending.
-const FILE_NAME_MAX: usize = 60;
+use crate::trial::saved::{self, Arrived, Entry, NoTest, Place};
 
 /// The options of saving.
 #[derive(Debug, clap::Args)]
@@ -59,31 +54,41 @@ impl Save {
         let saved =
             saved::save(&snapshot, arrived(event.clone()), &body).map_err(|why| no_test(&why))?;
         let file = fixture(path, &name, saved.text.as_bytes())?;
-        let entry = saved.beside(&name, file.clone());
-        let added = !self.print && added(&entry, path, &snapshot)?;
+        let entry = saved.beside(&name, file.name.clone());
+        let place = Place::of(&snapshot.text, snapshot.trials.len());
+        let added = if self.print { Added::Asked } else { added(&entry, &place, path, &snapshot) };
         let mut out = Out::stdout();
-        out.line(&format!("wrote {file}"))?;
+        let is_there = if file.is_new { "wrote" } else { "it is already in" };
+        out.line(&format!("{is_there} {}", file.name))?;
         for place in &saved.removed {
             out.line(&format!("  removed {}", clean(place)))?;
         }
-        let careful =
-            |out: &mut Out, text: &str| out.line(&out.paint(Ink::Careful, &readable(text)));
         careful(&mut out, "it still has what was said and who called: look before you share it")?;
-        let path = path.display();
-        out.line(&if added {
-            format!("added to {path}:")
-        } else {
-            format!("add this to `tests` in {path}:")
-        })?;
-        out.line(entry.yaml("  ").trim_end())?;
+        let path = path.display().to_string();
+        match &added {
+            Added::Yes => out.line(&format!("added to {path}:"))?,
+            Added::Not(why) => careful(&mut out, &format!("not added to {path}: {why}"))?,
+            Added::Asked | Added::Refused(_) => {}
+        }
+        if !matches!(added, Added::Yes) {
+            out.line(&place.advice(&path))?;
+        }
+        out.line(entry.fitting(&place).trim_end())?;
         if saved.rules() != event.rules {
             let matched = if event.rules.is_empty() { "no rule" } else { &*event.rules.join(", ") };
             let text =
                 format!("when it arrived, {matched} matched: is the test what is meant now?");
             careful(&mut out, &text)?;
         }
-        Ok(Exit::Ok)
+        match added {
+            Added::Refused(why) => Err(why),
+            Added::Yes | Added::Asked | Added::Not(_) => Ok(Exit::Ok),
+        }
     }
+}
+
+fn careful(out: &mut Out, text: &str) -> Result<(), Failure> {
+    out.line(&out.paint(Ink::Careful, &readable(text)))
 }
 
 fn new_name(name: &str, snapshot: &Snapshot) -> Result<TestName, Failure> {
@@ -113,75 +118,45 @@ fn no_test(why: &NoTest) -> Failure {
     }
 }
 
-/// Writes the event to a new file beside the configuration, and returns its name as a test names it.
-fn fixture(config: &Path, name: &TestName, body: &[u8]) -> Result<String, Failure> {
-    let mut plain = String::new();
-    for c in name.as_str().chars() {
-        let c = c.to_ascii_lowercase();
-        if c.is_ascii_alphanumeric() && plain.len() < FILE_NAME_MAX {
-            plain.push(c);
-        } else if !plain.is_empty() && !plain.ends_with('-') && plain.len() < FILE_NAME_MAX {
-            plain.push('-');
-        }
-    }
-    let plain = plain.trim_end_matches('-');
-    let file = format!("{FOLDER}/{}.json", if plain.is_empty() { "event" } else { plain });
-    let folder = config.parent().unwrap_or(Path::new(""));
-    let path = folder.join(&file);
-    let written = fs::create_dir_all(folder.join(FOLDER))
-        .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&path))
-        .and_then(|mut open| open.write_all(body));
-    written.map_err(|error| {
-        let failure = Failure::because(
-            Exit::CannotCreate,
-            &format!("cannot write {}", path.display()),
-            &error,
-        );
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => failure.hint("give the test another name"),
-            _ => failure,
-        }
-    })?;
-    Ok(file)
+/// What became of the file.
+enum Added {
+    /// The test is in it.
+    Yes,
+    /// It is to be printed only.
+    Asked,
+    /// The file is no such file that it can be added, for this reason.
+    Not(&'static str),
+    /// The file could not be written, and is as it was.
+    Refused(Failure),
 }
 
 /// Adds the test to the file, if that can be done without touching anything else. What would be written is loaded first:
 /// it must be the same configuration with one more test, which passes.
-fn added(entry: &Entry, path: &Path, before: &Snapshot) -> Result<bool, Failure> {
-    let Some(text) = entry.appended(&before.text) else { return Ok(false) };
+fn added(entry: &Entry, place: &Place, path: &Path, before: &Snapshot) -> Added {
+    let Some(text) = entry.appended(&before.text, place) else {
+        return Added::Not(place.against().unwrap_or("there is no place for it"));
+    };
     let overrides = Overrides { advice: Advice::Quick, ..Overrides::default() };
     let Ok(after) = config::load_text(&text, path, &ProcessEnvironment, &overrides) else {
-        return Ok(false);
+        return Added::Not("with the test at its end it could not be read");
     };
-    let Some((new, old)) = after.trials.split_last() else { return Ok(false) };
     let names = |trials: &[Trial]| -> Vec<TestName> {
         trials.iter().map(|trial| trial.name.clone()).collect()
     };
-    let passes = trial::run(&after, [new], None).verdicts.iter().all(Vec::is_empty);
-    if new.name.as_str() != entry.name() || names(old) != names(&before.trials) || !passes {
-        return Ok(false);
-    }
-    replace(path, &text).map_err(|error| {
-        Failure::because(Exit::CannotCreate, &format!("cannot write {}", path.display()), &error)
-            .hint("the event is written; with --print the test is shown instead")
-    })?;
-    Ok(true)
-}
-
-/// Writes beside the file and renames, so that nobody sees half of it. A link stays, and what it leads to is replaced.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let real = path.canonicalize()?;
-    let mut beside: PathBuf = real.clone();
-    beside.set_extension(format!("yaml.{}.tmp", std::process::id()));
-    let written = File::create_new(&beside).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.set_permissions(fs::metadata(&real)?.permissions())?;
-        file.sync_all()
+    let new = after.trials.split_last().filter(|(new, old)| {
+        new.name.as_str() == entry.name() && names(old) == names(&before.trials)
     });
-    let replaced = written.and_then(|()| fs::rename(&beside, &real));
-    if replaced.is_err() {
-        // There may be nothing to remove, and the first failure is the one to tell.
-        drop(fs::remove_file(&beside));
+    let Some((new, _)) = new else {
+        return Added::Not("at its end the test would not be read as one");
+    };
+    if !trial::run(&after, [new], None).verdicts.iter().all(Vec::is_empty) {
+        return Added::Not("at its end the test would not pass");
     }
-    replaced
+    match replace(path, &text) {
+        Ok(()) => Added::Yes,
+        Err(why) => Added::Refused(
+            Failure::because(Exit::CannotCreate, &format!("cannot write {}", path.display()), &why)
+                .hint("it is as it was, and the event is written: add the test by hand"),
+        ),
+    }
 }

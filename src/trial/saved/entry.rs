@@ -1,8 +1,9 @@
 //! A test as text, and putting it at the end of a file of which every other byte stays as it is, comments included.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::yaml::{block, quoted, scalar};
+use super::place::Place;
+use super::yaml::{block, flow, quoted, scalar};
 
 /// A test as it is written.
 #[derive(Debug, Clone)]
@@ -73,50 +74,66 @@ impl Entry {
         lines.iter().flat_map(|line| [indent, line, "\n"]).collect()
     }
 
-    /// `text` with this test at its end; none if its `tests` are not at the end, or not written as a block. Whether it is
-    /// what was meant is for whoever loads it.
-    pub fn appended(&self, text: &str) -> Option<String> {
-        let mut lines = text.lines().skip_while(|line| !line.starts_with("tests:"));
-        let (newline, mut added) =
-            (if text.contains("\r\n") { "\r\n" } else { "\n" }, String::new());
+    /// In the form that fits there.
+    pub fn fitting(&self, place: &Place) -> String {
+        match place {
+            Place::Missing => format!("tests:\n{}", self.yaml("  ")),
+            Place::Last(indent) | Place::NotLast(indent) => self.yaml(indent),
+            // Indented, since YAML wants that of lines in brackets.
+            Place::Brackets { .. } => format!("  {}\n", self.flow()),
+            Place::Braces => format!("  \"tests\": [{}]\n", self.flow()),
+            Place::Odd => self.yaml("  "),
+        }
+    }
+
+    /// On one line, as JSON and YAML share it.
+    fn flow(&self) -> String {
+        let text = |text: &str| Value::from(text);
+        let mut whole = Map::new();
+        whole.insert("name".to_owned(), text(&self.name));
+        let event = match &self.event {
+            EventAs::File(file) => text(file),
+            EventAs::Inline(event) => event.clone(),
+        };
+        whole.insert("event".to_owned(), event);
+        whole.extend(self.source.iter().map(|source| ("source".to_owned(), text(source))));
+        whole.extend(self.query.iter().map(|query| ("query".to_owned(), text(query))));
+        if !self.headers.is_empty() {
+            let headers = self.headers.iter().map(|(name, value)| (name.clone(), text(value)));
+            whole.insert("headers".to_owned(), Value::Object(headers.collect()));
+        }
+        let expect = self.expect.iter().map(|(key, expected)| {
+            let value = match expected {
+                Expected::True => Value::from(true),
+                Expected::Names(names) => Value::from(names.clone()),
+            };
+            ((*key).to_owned(), value)
+        });
+        whole.insert("expect".to_owned(), Value::Object(expect.collect()));
+        flow(&Value::Object(whole))
+    }
+
+    /// `text` with this test at its end; none if that is not the place of its tests. Whether it is what was meant is for
+    /// whoever loads it.
+    pub fn appended(&self, text: &str, place: &Place) -> Option<String> {
+        let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        let mut added = String::new();
         if !text.is_empty() && !text.ends_with('\n') {
             added.push('\n');
         }
-        let indent = match lines.next() {
-            None => {
-                added.push_str("\ntests:\n");
-                "  ".to_owned()
-            }
-            Some(key) => {
-                let rest: Vec<&str> = lines.collect();
-                let block = key.trim_end() == "tests:" || rest_is_comment(key);
-                let ends = rest
-                    .iter()
-                    .all(|line| line.is_empty() || line.starts_with([' ', '\t', '#', '-', '\r']));
-                if !(block && ends) {
-                    return None;
+        match place {
+            Place::Missing => added.push('\n'),
+            Place::Last(_) => {
+                let parted = |ending: &str| text.ends_with(&ending.replace('\n', newline));
+                if !(added.is_empty() && (parted("tests:\n") || parted("\n\n"))) {
+                    added.push('\n');
                 }
-                let first = rest.iter().find(|line| line.trim_start().starts_with('-'));
-                let indent =
-                    |line: &&&str| line.chars().take_while(|c| *c == ' ').collect::<String>();
-                first.as_ref().map_or_else(|| "  ".to_owned(), indent)
             }
-        };
-        let parted = |ending: &str| {
-            let ending = ending.replace('\n', newline);
-            text.ends_with(&ending) && added.is_empty()
-        };
-        if !(added.ends_with("tests:\n") || parted("tests:\n") || parted("\n\n")) {
-            added.push('\n');
+            Place::NotLast(_) | Place::Brackets { .. } | Place::Braces | Place::Odd => return None,
         }
-        added.push_str(&self.yaml(&indent));
+        added.push_str(&self.fitting(place));
         Some(format!("{text}{}", added.replace('\n', newline)))
     }
-}
-
-/// Whether nothing but a comment follows the key on its line.
-fn rest_is_comment(key: &str) -> bool {
-    key.strip_prefix("tests:").is_some_and(|rest| rest.trim_start().starts_with('#'))
 }
 
 #[cfg(test)]
@@ -146,6 +163,11 @@ mod tests {
     rules: [long calls, \"null\"]
 ";
 
+    fn appended(text: &str) -> Option<String> {
+        let tests = text.matches("name: ").count();
+        entry().appended(text, &Place::of(text, tests))
+    }
+
     fn indented(by: &str) -> String {
         YAML.lines().flat_map(|line| [by, line, "\n"]).collect()
     }
@@ -166,23 +188,34 @@ mod tests {
             ("tests:\n", "", "  "),
             ("tests:\n  - name: x\n\n", "", "  "),
         ] {
-            let appended = entry().appended(text).expect(text);
+            let appended = appended(text).expect(text);
             assert_eq!(appended, format!("{text}{between}{}", indented(indent)), "{text:?}");
         }
-        let windows = entry().appended("a: 1\r\ntests:\r\n  - name: x\r\n").expect("a block");
+        let windows = appended("a: 1\r\ntests:\r\n  - name: x\r\n").expect("a block");
         assert!(
             windows.starts_with("a: 1\r\ntests:\r\n  - name: x\r\n\r\n  - name: "),
             "{windows:?}"
         );
         assert!(!windows.replace("\r\n", "").contains('\n'));
-        let mixed = entry().appended("a: 1\nb: 2\r\ntests:\r\n").expect("a block");
+        let mixed = appended("a: 1\nb: 2\r\ntests:\r\n").expect("a block");
         assert!(mixed.starts_with("a: 1\nb: 2\r\ntests:\r\n  - name: "), "{mixed:?}");
     }
 
     #[test]
     fn where_the_end_is_another_it_is_not_put() {
         for text in ["tests: []\n", "tests: [{ name: x }]\n", "tests:\n  - name: x\nrules: []\n"] {
-            assert_eq!(entry().appended(text), None, "{text:?}");
+            assert_eq!(appended(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn in_brackets_and_braces_it_is_json() {
+        let flow = "{ \"name\": \"it's $${odd}: \\\"#1\\\"\", \"event\": \"fixtures/it.json\", \"query\": \"a=1&b=%20\", \
+            \"headers\": { \"user-agent\": \"curl/8\" }, \
+            \"expect\": { \"to\": [\"crm\", \"1\"], \"rules\": [\"long calls\", \"null\"] } }";
+        assert_eq!(entry().fitting(&Place::Brackets { empty: true }), format!("  {flow}\n"));
+        let whole = entry().fitting(&Place::Braces);
+        assert_eq!(whole, format!("  \"tests\": [{flow}]\n"));
+        assert!(serde_json::from_str::<Value>(&format!("{{{whole}}}")).is_ok());
     }
 }

@@ -2,6 +2,7 @@
 //! now; that this is what is meant, and that what is left in the event may be kept, is for whoever asked to see.
 
 mod entry;
+mod place;
 mod redact;
 mod yaml;
 
@@ -25,6 +26,7 @@ use entry::{EventAs, Expected};
 use redact::redact;
 
 pub use entry::Entry;
+pub use place::Place;
 
 /// What an event arrived with, beside its body, as far as it is kept.
 #[derive(Debug, Clone, Default)]

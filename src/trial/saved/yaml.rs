@@ -36,6 +36,23 @@ pub(super) fn block(value: &Value, indent: usize) -> Vec<String> {
     lines
 }
 
+/// A value on one line, as JSON and YAML share it.
+pub(super) fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            let members =
+                members.iter().map(|(name, member)| format!("{}: {}", escaped(name), flow(member)));
+            format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(elements) => {
+            let elements: Vec<_> = elements.iter().map(flow).collect();
+            format!("[{}]", elements.join(", "))
+        }
+        Value::String(text) => quoted(text),
+        scalar => scalar.to_string(),
+    }
+}
+
 /// A value that takes one line.
 fn line(value: &Value) -> Option<String> {
     match value {
