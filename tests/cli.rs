@@ -14,6 +14,7 @@ mod support;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -677,6 +678,17 @@ fn a_stored_event_becomes_a_test() {
     let fitting = flow.lines().find(|line| line.starts_with("  { \"name\": ")).expect("an entry");
     fs::write(&config, format!("{good}tests: [\n{fitting}\n  ]\n")).unwrap();
     assert!(text(hookswitch().arg("test").arg(&config)).contains("1 test, 1 passed"));
+
+    fs::write(&config, &good).unwrap();
+    let mode = |mode| fs::set_permissions(&config, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o444);
+    let protected = output(&mut save("a fifth", &[]));
+    let (entry, why) = (lossy(&protected.stdout), lossy(&protected.stderr));
+    assert_eq!(protected.status.code(), Some(73), "{why}");
+    assert!(entry.contains("\ntests:\n  - name: a fifth\n"), "{entry}");
+    assert!(why.contains("rules.yaml: it is protected from writing"), "{why}");
+    assert_eq!(fs::read_to_string(&config).unwrap(), good);
+    mode(0o644);
     let alone = output(hookswitch().args(["test", "--save", id]).arg(&config));
     assert_eq!(alone.status.code(), Some(2), "{}", lossy(&alone.stderr));
 }
