@@ -23,7 +23,7 @@ use crate::rule::{Mode, RuleOutcome};
 
 use super::NOW;
 use entry::{EventAs, Expected};
-use redact::redact;
+use redact::{plain_query, redact};
 
 pub use entry::Entry;
 pub use place::Place;
@@ -95,7 +95,7 @@ pub struct Saved {
 pub fn save(snapshot: &Snapshot, arrived: Arrived, body: &Bytes) -> Result<Saved, NoTest> {
     let document = Document::parse(body).map_err(|why| NoTest::Unfit(why.to_string()))?;
     let mut event = Arc::unwrap_or_clone(document.shared());
-    let removed = redact(&mut event);
+    let mut removed = redact(&mut event);
     let mut text = serde_json::to_string_pretty(&event)
         .map_err(|error| NoTest::Unfit(format!("it has no JSON: {error}")))?;
     text.push('\n');
@@ -105,6 +105,7 @@ pub fn save(snapshot: &Snapshot, arrived: Arrived, body: &Bytes) -> Result<Saved
     let plain = Bytes::copy_from_slice(text.as_bytes());
     let arrival = Arrival::new(arrived, snapshot)?;
     let fate = arrival.fate(snapshot, body)?;
+    let arrival = Arrival { query: plain_query(arrival.query, &mut removed), ..arrival };
     if arrival.fate(snapshot, &plain)? != fate {
         return Err(NoTest::Elsewhere { removed });
     }

@@ -4,8 +4,9 @@
 //! need it, and only people can tell whether it may be kept.
 
 use serde_json::Value;
+use url::form_urlencoded;
 
-use crate::secret::{names_a_count, names_a_secret};
+use crate::secret::{is_a_secret_parameter, names_a_count, names_a_secret};
 
 use super::super::compare::member_of;
 
@@ -18,6 +19,20 @@ pub(super) fn redact(document: &mut Value) -> Vec<String> {
     let mut places = Vec::new();
     walk(document, "$", &mut places);
     places
+}
+
+/// A query without the parameters that are named like a credential; their places are added.
+pub(super) fn plain_query(query: Option<String>, places: &mut Vec<String>) -> Option<String> {
+    let query = query?;
+    let stays = |pair: &&str| {
+        let mut parameters = form_urlencoded::parse(pair.as_bytes());
+        let secret = parameters.find(|(name, value)| is_a_secret_parameter(name, value));
+        if let Some((name, _)) = &secret {
+            note(places, member_of("query", name));
+        }
+        secret.is_none()
+    };
+    Some(query.split('&').filter(stays).collect::<Vec<_>>().join("&"))
 }
 
 /// It nests at most as deep as an event may.

@@ -83,6 +83,16 @@ fn what_decides_nothing_is_left_out() {
 }
 
 #[test]
+fn a_query_that_decides_is_kept_without_its_credentials() {
+    let query = "to%6ben=canary&tag=vip&api_key=canary&key=canary&max_tokens=5";
+    let event = json!({"event": "other"});
+    let saved = save(&rules(), arrived("retell", Some(query)), &event.to_string().into()).unwrap();
+    assert_eq!(saved.removed, ["query.token", "query.api_key", "query.key"]);
+    let made = saved.whole(&TestName::new("it").unwrap()).unwrap().yaml("");
+    assert!(made.contains("\n  query: \"tag=vip&max_tokens=5\"\n"), "{made}");
+}
+
+#[test]
 fn what_makes_no_test_is_told() {
     let told = |made: Result<String, NoTest>| made.unwrap_err().to_string();
     let event = json!({"event": "call_ended", "call": {"access_token": "secret"}});
