@@ -3,6 +3,17 @@
 //! A folded text has as many characters as before, so `ß` is equal to `ẞ` but not to `ss`, and `I` to `i` but not to the
 //! Turkish `ı`. The regex crate folds alike under `(?i)`, so all string operators agree; a test holds that.
 
+use std::sync::LazyLock;
+
+/// No character above folds to another; a test holds that.
+const LAST: char = '\u{1ffff}';
+
+/// Every character that folds to another one, in order, each with that one.
+static FOLDED: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
+    let all = ('\0'..=LAST).map(|c| (c, fold_char(c)));
+    all.filter(|(c, folded)| c != folded).collect()
+});
+
 /// The representative of all characters that are equal to this one without case.
 pub(crate) fn fold_char(c: char) -> char {
     if c.is_ascii() {
@@ -26,6 +37,13 @@ pub(crate) fn fold(text: &str) -> Option<String> {
     (!same).then(|| text.chars().map(fold_char).collect())
 }
 
+/// What the characters from `low` to `high` fold to, where that is another character.
+pub(crate) fn fold_range(low: char, high: char) -> impl Iterator<Item = char> {
+    let first = FOLDED.partition_point(|(c, _)| *c < low);
+    let rest = FOLDED.iter().skip(first);
+    rest.take_while(move |(c, _)| *c <= high).map(|(_, folded)| *folded)
+}
+
 fn single(mut characters: impl Iterator<Item = char>) -> Option<char> {
     let first = characters.next()?;
     characters.next().is_none().then_some(first)
@@ -43,6 +61,15 @@ mod tests {
         assert_eq!(fold("σας"), Some("σασ".into()));
         assert_eq!(fold("Kelvin").as_deref(), Some("kelvin"));
         assert_eq!(fold("ıIİ").as_deref(), Some("ıiİ"));
+    }
+
+    #[test]
+    fn a_range_folds_as_its_characters_do() {
+        let folds = |low, high| fold_range(low, high).collect::<String>();
+        assert_eq!(folds('X', 'b'), "xyz");
+        assert_eq!(folds('a', 'z'), "");
+        assert_eq!(folds('\u{212a}', '\u{212b}'), "kå");
+        assert!(('\u{20000}'..=char::MAX).all(|c| fold_char(c) == c), "`LAST` is too low");
     }
 
     /// Every character that has a case: it folds to what the regex crate finds equal, and folding again changes nothing.

@@ -6,7 +6,7 @@
 //! most that of the text times the longest piece.
 
 use super::TestError;
-use crate::event::fold_char;
+use crate::event::{fold_char, fold_range};
 
 /// A compiled glob.
 #[derive(Debug, PartialEq)]
@@ -135,12 +135,27 @@ fn class(rest: &mut std::str::Chars<'_>, folded: bool) -> Result<Token, TestErro
         ranges.push((low, high));
     }
     if folded {
-        // The text is folded, so a range of capitals must take in their small letters, too.
-        let small: Vec<_> =
-            ranges.iter().map(|(low, high)| (fold_char(*low), fold_char(*high))).collect();
-        ranges.extend(small.into_iter().filter(|(low, high)| low <= high));
+        // A range is a set of characters, and folding its ends is not enough: all of `a-z` belong to `[0-Z]`. Its capitals stay,
+        // since no folded text has one.
+        let own = ranges.clone();
+        let other = own.iter().flat_map(|(low, high)| fold_range(*low, *high));
+        ranges.extend(other.map(|c| (c, c)));
+        ranges = merged(ranges);
     }
     Ok(Token::Class { negated, ranges })
+}
+
+/// The same characters in as few ranges as may be.
+fn merged(mut ranges: Vec<(char, char)>) -> Vec<(char, char)> {
+    ranges.sort_unstable();
+    let mut fewer: Vec<(char, char)> = Vec::new();
+    for (low, high) in ranges {
+        match fewer.last_mut() {
+            Some((_, end)) if u32::from(low) <= u32::from(*end) + 1 => *end = high.max(*end),
+            _ => fewer.push((low, high)),
+        }
+    }
+    fewer
 }
 
 impl Token {
@@ -256,6 +271,44 @@ mod tests {
         assert!(folded.is_match("äbq"));
         for wrong in ["[", "[a", "[]", "a\\", "[b-a]", "[\\", "[a-\\"] {
             assert!(matches!(Glob::new(wrong, false), Err(TestError::Glob(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_class_ignores_case_as_an_expression_does() {
+        let rare = "\u{212a}ſéÉσςΣßẞıİµμΜåÅ\u{212b}ǅǆǄᲀвВⴀႠⅷⅧꙊꭰᎠ𐐀𐐨";
+        let all: String = ('\0'..='\u{7f}').chain(rare.chars()).collect();
+        let escaped = |c: char| format!("\\u{{{:x}}}", u32::from(c));
+        let expressed = |low: char, high: char| -> String {
+            let expression = format!("(?i)[{}-{}]", escaped(low), escaped(high));
+            let expression = regex::Regex::new(&expression).unwrap();
+            expression.find_iter(&all).map(|found| found.as_str()).collect()
+        };
+        let taken = |low: char, high: char, negated: &str| -> String {
+            let written = format!("{negated}\\{low}-\\{high}]");
+            let class = class(&mut written.chars(), true).unwrap();
+            all.chars().filter(|c| class.takes(fold_char(*c))).collect()
+        };
+        // A range takes what one of its characters takes: compiling an expression for each would take long.
+        let singles: Vec<String> = ('\0'..='\u{7f}').map(|c| expressed(c, c)).collect();
+        for low in '\0'..='\u{7f}' {
+            let mut own = std::collections::BTreeSet::new();
+            for high in low..='\u{7f}' {
+                own.extend(singles[high as usize].chars());
+                let expected: String = all.chars().filter(|c| own.contains(c)).collect();
+                assert_eq!(taken(low, high, ""), expected, "[{low:?}-{high:?}]");
+            }
+        }
+        let ends = ['0', 'Z', '_', 'a', 'é', 'Σ', 'ß', '\u{212a}', '𐐀', char::MAX];
+        for (low, high) in
+            rare.chars().chain("\0@A[Z".chars()).flat_map(|low| ends.map(|high| (low, high)))
+        {
+            if low <= high {
+                let expected = expressed(low, high);
+                assert_eq!(taken(low, high, ""), expected, "[{low:?}-{high:?}]");
+                let others: String = all.chars().filter(|c| !expected.contains(*c)).collect();
+                assert_eq!(taken(low, high, "!"), others, "[!{low:?}-{high:?}]");
+            }
         }
     }
 
