@@ -190,6 +190,8 @@ codes! {
         "`enabled: false` takes the rule out until somebody changes it back.";
     DefaultTaken = 318, Warning, "a default instead of a variable",
         "A text that is previewed over the API is not lent this variable, so its default is taken.";
+    NoSuchSource = 319, Warning, "a condition on a source that there is not",
+        "A condition compares with the name of a source that `sources` does not have, so no new event comes from it.";
 
     // About the check itself.
     BadAllow = 901, Warning, "an `allow` that is not understood",

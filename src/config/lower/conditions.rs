@@ -184,15 +184,18 @@ fn advise_type(node: Node<'_>, field: &Field, operators: &[Operator], findings: 
     }
 }
 
+/// What a test wants, or does not want, the value to be equal to.
+pub(super) fn compared(test: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+    let plain = test.is_scalar().then_some(test);
+    let single = ["is", "not"].into_iter().filter_map(move |key| test.get(key));
+    let listed = test.list().into_iter().flatten();
+    let lists = ["in", "not_in"].into_iter().filter_map(move |key| test.get(key)?.list());
+    plain.into_iter().chain(listed).chain(single).chain(lists.flatten())
+}
+
 /// Names of events that Retell does not send: almost always a slip.
 fn advise_event(node: Node<'_>, findings: &mut Findings) {
-    let names = |key: &str| node.get(key).and_then(Node::list).into_iter().flatten();
-    let plain = node.is_scalar().then_some(node);
-    let single = ["is", "not"].into_iter().filter_map(|key| node.get(key));
-    let listed = node.list().into_iter().flatten();
-    let all =
-        plain.into_iter().chain(listed).chain(single).chain(names("in")).chain(names("not_in"));
-    for name in all {
+    for name in compared(node) {
         let Some(Literal::Text(text)) = read::literal(name) else { continue };
         if !KNOWN.contains(&text.as_str()) {
             let hint = did_you_mean(&text, KNOWN);

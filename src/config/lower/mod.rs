@@ -9,6 +9,7 @@ mod conditions;
 mod proofs;
 mod rules;
 mod settings;
+mod source_names;
 mod sources;
 mod targets;
 mod trials;

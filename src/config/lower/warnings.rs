@@ -12,7 +12,7 @@ use crate::name::TargetName;
 use crate::rule::{Effect, Mode, Rule};
 use crate::signature::Check;
 
-use super::clear_text;
+use super::{clear_text, source_names};
 
 /// A tolerance above this makes captured requests useful for long.
 const TOLERANCE_GOOD: Duration = Duration::from_mins(15);
@@ -39,6 +39,7 @@ pub(super) fn warn(parts: &Parts<'_, '_>, fallback: &[TargetName], findings: &mu
     }
     warn_targets(parts, fallback, findings);
     warn_rules(parts, findings);
+    source_names::warn(parts.file, findings);
 }
 
 fn warn_source(fields: Fields<'_>, source: &Source, settings: &Settings, findings: &mut Findings) {

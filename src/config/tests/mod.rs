@@ -8,6 +8,7 @@ mod loading;
 mod posted;
 mod random;
 mod redact;
+mod source_names;
 mod traffic;
 mod values;
 

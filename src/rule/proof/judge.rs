@@ -153,9 +153,14 @@ impl<'r> Judge<'r> {
         None
     }
 
-    /// The smallest of several events that match all of these rules and reach the last, given one.
+    /// The smallest of several events that match all of these rules and reach the last, given one; rather one from a source that
+    /// there is.
     pub(super) fn smallest(&self, rules: &[usize], found: Draft) -> Draft {
         let passes = |draft: &Draft| self.try_out(rules, &[], draft) == Fate::Reaches;
+        let foreign = |draft: &Draft| {
+            draft.source.as_ref().is_some_and(|source| !self.sources.contains(source))
+        };
+        let rank = |draft: &Draft| (foreign(draft), draft.size());
         let mut best = found;
         let mut seen = 0;
         self.work.begin(QUESTION);
@@ -163,7 +168,7 @@ impl<'r> Judge<'r> {
         let _verdict = self.search(rules, &[], &mut |draft| {
             if passes(draft) {
                 seen += 1;
-                if draft.size() < best.size() {
+                if rank(draft) < rank(&best) {
                     best = draft.clone();
                 }
             }

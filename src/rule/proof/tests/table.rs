@@ -327,6 +327,8 @@ fn shows_the_smallest_event_that_two_rules_match() {
             "",
             r#"{"event":"x"}"#,
         ),
+        ("when: { any: [ { source: ab }, { event: x, source: retell } ] }", "", r#"{"event":"x"}"#),
+        ("when: { source: ab }", "", "{} from the source `ab`"),
         (
             "when: { query: { tag: vip } }",
             "when: { header: { User-Agent: { prefix: R } } }",
