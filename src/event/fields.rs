@@ -16,8 +16,8 @@ pub(crate) enum Value<'e> {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number.
-    Number(Number),
+    /// A number, and how it is written if that is not how `Number` would be.
+    Number(Number, Option<&'e str>),
     /// A text.
     Text(Text<'e>),
     /// An array; its elements if a test asks for them, one level deep.
@@ -78,8 +78,12 @@ pub(super) struct Mention {
 pub(super) enum Scalar {
     Null,
     Bool(bool),
-    Number(Number),
-    Text { plain: Range<usize>, folded: Range<usize> },
+    /// With its literal, unless that is what the integer looks like: people are shown what was written.
+    Number(Number, Option<Range<usize>>),
+    Text {
+        plain: Range<usize>,
+        folded: Range<usize>,
+    },
     Array(Range<usize>),
     Object,
 }
@@ -113,7 +117,10 @@ impl Fields {
         match scalar {
             Scalar::Null => Value::Null,
             Scalar::Bool(truth) => Value::Bool(*truth),
-            Scalar::Number(number) => Value::Number(*number),
+            Scalar::Number(number, written) => {
+                let written = written.clone().and_then(|written| self.text.get(written));
+                Value::Number(*number, written)
+            }
             Scalar::Text { plain, folded } => Value::Text(Text {
                 plain: self.text.get(plain.clone()).unwrap_or_default(),
                 folded: self.text.get(folded.clone()).unwrap_or_default(),
@@ -146,6 +153,17 @@ impl Fields {
         Ok(Scalar::Text { plain, folded })
     }
 
+    /// Keeps a number by its literal.
+    pub(super) fn keep_number(&mut self, literal: &str) -> Scalar {
+        let number = Number::of_literal(literal);
+        let plain = matches!(number, Number::Int(_)) && literal != "-0";
+        let start = self.text.len();
+        if !plain {
+            self.text.push_str(literal);
+        }
+        Scalar::Number(number, (!plain).then_some(start..self.text.len()))
+    }
+
     /// Keeps the elements of an array.
     pub(super) fn keep_elements(&mut self, elements: Vec<Scalar>) -> Scalar {
         let start = self.elements.len();
@@ -158,7 +176,7 @@ impl Fields {
         match tree {
             Tree::Null => Scalar::Null,
             Tree::Bool(truth) => Scalar::Bool(*truth),
-            Tree::Number(number) => Scalar::Number(number.into()),
+            Tree::Number(number) => self.keep_number(number.as_str()),
             Tree::String(text) => self.keep_plain(text, wants.folded),
             Tree::Array(parts) if wants.elements => {
                 let wants = Wants { elements: false, ..wants };

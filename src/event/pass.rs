@@ -8,7 +8,6 @@ use super::reader::Wants;
 use super::scan::{Literal, Scanner};
 use super::trie::{Child, Node, NodeId, Trie};
 use super::{Document, Unreadable};
-use crate::path::Number;
 
 /// One pass.
 pub(super) struct Pass<'b, 'r> {
@@ -119,7 +118,10 @@ impl<'b, 'r> Pass<'b, 'r> {
                     Scalar::Array(0..0)
                 }
             }
-            Some(b'-' | b'0'..=b'9') => Scalar::Number(Number::of_literal(self.scanner.number()?)),
+            Some(b'-' | b'0'..=b'9') => {
+                let literal = self.scanner.number()?;
+                wants.map_or(Scalar::Null, |_| self.fields.keep_number(literal))
+            }
             _ => self.scanner.word()?.map_or(Scalar::Null, Scalar::Bool),
         })
     }

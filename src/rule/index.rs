@@ -173,7 +173,7 @@ impl Index {
                 let (value, folded) = match value {
                     Value::Null => (Equality::Null, None),
                     Value::Bool(truth) => (Equality::Bool(truth), None),
-                    Value::Number(number) => (Equality::Number(number), None),
+                    Value::Number(number, _) => (Equality::Number(number), None),
                     Value::Text(text) => {
                         (Equality::Plain(text.plain), Some(Equality::Folded(text.folded)))
                     }

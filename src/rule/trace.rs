@@ -42,7 +42,8 @@ pub struct PredicateTrace {
     pub field: String,
     /// What was expected, in words: `is "call_analyzed"`, `at least 30000`. Empty for a combinator.
     pub expected: String,
-    /// What was found, in words, shortened to 120 characters; `missing` if nothing. Empty for a combinator.
+    /// What was found, in words; `missing` if nothing. If it has more than 120 characters it is shortened, and begins with what
+    /// decides. Empty for a combinator.
     pub found: String,
     /// Whether it holds.
     pub holds: bool,
@@ -97,7 +98,7 @@ fn predicate(matcher: &Matcher, compiled: &Condition, fields: &Fields) -> Predic
         (Matcher::Field(field, test), Condition::Test(id, _)) => PredicateTrace {
             field: field.to_string(),
             expected: test.expected(),
-            found: words::found(fields.get(*id)),
+            found: words::found(fields.get(*id), test),
             holds: compiled.holds(fields),
             line: None,
             parts: Vec::new(),

@@ -32,7 +32,7 @@ fn words(values: Values<'_>) -> String {
     let word = |value| match value {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),
-        Value::Number(number) => format!("{}", number.as_f64()),
+        Value::Number(number, _) => format!("{}", number.as_f64()),
         Value::Text(text) if text.plain == text.folded => format!("{:?}", text.plain),
         Value::Text(text) => format!("{:?}/{:?}", text.plain, text.folded),
         Value::Array(elements) => format!("[{}]", words(elements)),

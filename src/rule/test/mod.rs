@@ -315,7 +315,7 @@ impl Check {
             (Self::Contains(own), Value::Array(elements)) => {
                 elements.iter().any(|element| own.is(element, ignore_case))
             }
-            (Self::Compare(holds, own), Value::Number(number)) => {
+            (Self::Compare(holds, own), Value::Number(number, _)) => {
                 number.partial_cmp(own).is_some_and(holds)
             }
             _ => false,
@@ -343,7 +343,7 @@ impl Constant {
         match (self, value) {
             (Self::Null, Value::Null) => true,
             (Self::Bool(own), Value::Bool(truth)) => *own == truth,
-            (Self::Number(own), Value::Number(number)) => *own == number,
+            (Self::Number(own), Value::Number(number, _)) => *own == number,
             (Self::Text(own), Value::Text(text)) => own.as_str() == seen(text, ignore_case),
             _ => false,
         }

@@ -26,6 +26,18 @@ fn strings(list: &[&str]) -> Vec<Literal> {
 /// Whether the operators hold for what `path` yields in `body`.
 fn holds_at(operators: &[Operator], ignore_case: bool, path: &str, body: &str) -> bool {
     let test = Test::new(operators.to_vec(), ignore_case).unwrap();
+    with_values(&test, path, body, |values| test.holds(values))
+}
+
+/// What is told of the values that `path` yields in `body`.
+fn found_at(operator: Operator, ignore_case: bool, path: &str, body: &str) -> String {
+    let test = Test::new(vec![operator], ignore_case).unwrap();
+    let found = with_values(&test, path, body, |values| words::found(values, &test));
+    assert!(found.chars().count() <= 120, "{found}");
+    found
+}
+
+fn with_values<T>(test: &Test, path: &str, body: &str, look: impl FnOnce(Values<'_>) -> T) -> T {
     let path = Path::parse(path).unwrap();
     let mut reader = ReaderBuilder::default();
     let field = match path.singular() {
@@ -44,7 +56,7 @@ fn holds_at(operators: &[Operator], ignore_case: bool, path: &str, body: &str) -
     };
     let body = Bytes::copy_from_slice(body.as_bytes());
     let event: Event = reader.build().reread(&envelope, &body).unwrap();
-    test.holds(event.fields().get(field))
+    look(event.fields().get(field))
 }
 
 /// For which of these values of one member the operator holds.
@@ -249,4 +261,63 @@ fn says_what_is_expected() {
         "is one of 0, 1, 2, 3, 4, 5, 6, 7 and 12 more"
     );
     assert_eq!(words(vec![Operator::Exists(false)], false), "is missing");
+}
+
+#[test]
+fn what_decides_is_shown_first_if_not_all_can_be() {
+    let begins = |found: String, with: &str| assert!(found.starts_with(with), "{found}");
+    let many = format!(
+        "{{\"l\":[{}]}}",
+        (0..300).map(|n| format!("\"y{n}\"")).collect::<Vec<_>>().join(",")
+    );
+    begins(
+        found_at(Operator::Is(text("y299")), false, "$.l[*]", &many),
+        "\"y299\", \"y0\", \"y1\", ",
+    );
+    begins(found_at(Operator::Is(text("y300")), false, "$.l[*]", &many), "\"y0\", \"y1\", ");
+    begins(found_at(Operator::Not(text("y299")), false, "$.l[*]", &many), "\"y299\", \"y0\", ");
+    begins(found_at(Operator::Contains(text("y299")), false, "$.l", &many), "[\"y299\", \"y0\", ");
+    begins(found_at(Operator::Contains(text("Y299")), true, "$.l", &many), "[\"y299\", \"y0\", ");
+
+    let around =
+        |middle: &str| format!("{{\"t\":\"{}{middle}{}\"}}", "Éx".repeat(5_000), "y".repeat(5_000));
+    let contains = |sought: &str, ignore_case, middle: &str| {
+        found_at(Operator::Contains(text(sought)), ignore_case, "$.t", &around(middle))
+    };
+    let before = format!("…\"{}", "Éx".repeat(15));
+    begins(contains("needle", false, "needle"), &format!("{before}needleyyy"));
+    begins(contains("NEEDLE", true, "needle"), &format!("{before}needleyyy"));
+    begins(contains("needle", false, "nothing"), "\"ÉxÉx");
+    let end = found_at(
+        Operator::Suffix("needle".into()),
+        false,
+        "$.t",
+        &format!("{{\"t\":\"{}needle\"}}", "x".repeat(500)),
+    );
+    assert_eq!(end, format!("…\"{}needle\"", "x".repeat(30)));
+    let hostile = found_at(
+        Operator::Contains(text("needle")),
+        false,
+        "$.t",
+        &format!("{{\"t\":\"{}needle\"}}", "\\u202e".repeat(500)),
+    );
+    assert_eq!(hostile, format!("…\"{}needle\"", "\\u{202e}".repeat(3)));
+    // What can be shown whole stays in its order.
+    let few = found_at(Operator::Is(text("b")), false, "$.l[*]", r#"{"l":["a","b"]}"#);
+    assert_eq!(few, "\"a\", \"b\"");
+}
+
+#[test]
+fn numbers_are_shown_as_they_are_written() {
+    for literal in
+        ["0", "-0", "-7", "1.50", "1e400", "1E+2", "18446744073709551615", "28446744073709551615"]
+    {
+        let body = format!("{{\"v\":{literal},\"l\":[{literal}]}}");
+        assert_eq!(found_at(Operator::Exists(true), false, "$.v", &body), literal);
+        assert_eq!(found_at(Operator::Exists(true), false, "$.l[*]", &body), literal);
+        assert_eq!(
+            found_at(Operator::Contains(text("x")), false, "$.l", &body),
+            format!("[{literal}]")
+        );
+    }
 }
