@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::config::{EVENT_MAX, MapEnvironment, Overrides, Snapshot, load_text};
-use crate::event::{Document, Pairs, query_pairs};
+use crate::event::{Document, Number, Pairs, query_pairs};
 use crate::explain::{Explanation, Sample, explain_sample};
 use crate::name::{SourceName, TestName};
 use crate::rule::{Mode, RuleOutcome};
@@ -58,7 +58,7 @@ pub enum NoTest {
     },
     /// It can be a test, but its event cannot stand in the file.
     #[error(
-        "YAML cannot hold this event as it is: it nests too deeply, or has keys or numbers that YAML has not got"
+        "YAML cannot hold this event as it is: it nests too deeply, has too many values, or has keys or numbers that YAML has not got"
     )]
     NotYaml,
 }
@@ -82,7 +82,8 @@ impl NoTest {
 /// An event of which a test can be made, and what the test expects.
 #[derive(Debug)]
 pub struct Saved {
-    /// The event as people read it, without what looks like a credential. It ends with a line break.
+    /// The event as people read it, without what looks like a credential. It ends with a line break, and is on one line if it
+    /// would be too long otherwise.
     pub text: String,
     /// The places of what was taken out.
     pub removed: Vec<String>,
@@ -96,12 +97,7 @@ pub fn save(snapshot: &Snapshot, arrived: Arrived, body: &Bytes) -> Result<Saved
     let document = Document::parse(body).map_err(|why| NoTest::Unfit(why.to_string()))?;
     let mut event = Arc::unwrap_or_clone(document.shared());
     let mut removed = redact(&mut event);
-    let mut text = serde_json::to_string_pretty(&event)
-        .map_err(|error| NoTest::Unfit(format!("it has no JSON: {error}")))?;
-    text.push('\n');
-    if text.len() > EVENT_MAX {
-        return Err(NoTest::Unfit(format!("it has more than {EVENT_MAX} bytes")));
-    }
+    let text = readable(&event)?;
     let plain = Bytes::copy_from_slice(text.as_bytes());
     let arrival = Arrival::new(arrived, snapshot)?;
     let fate = arrival.fate(snapshot, body)?;
@@ -111,6 +107,33 @@ pub fn save(snapshot: &Snapshot, arrived: Arrived, body: &Bytes) -> Result<Saved
     }
     let arrival = arrival.least(snapshot, &plain, &fate)?;
     Ok(Saved { text, removed, event, arrival, fate })
+}
+
+/// As people read it; on one line if it is too long otherwise.
+fn readable(event: &Value) -> Result<String, NoTest> {
+    let pretty = serde_json::to_string_pretty(event)
+        .map_err(|error| NoTest::Unfit(format!("it has no JSON: {error}")))?;
+    let forms = [pretty, event.to_string()].into_iter().map(|text| text + "\n");
+    let mut fitting = forms.filter(|text| text.len() <= EVENT_MAX);
+    fitting.next().ok_or_else(|| NoTest::Unfit(format!("it has more than {EVENT_MAX} bytes")))
+}
+
+/// Whether they are the same to rules: numbers can be written in several ways. It nests as deep as an event may.
+fn is_same(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => Number::from(left) == Number::from(right),
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| is_same(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            let in_right = |(key, member): (&String, &Value)| {
+                right.get(key).is_some_and(|other| is_same(member, other))
+            };
+            left.len() == right.len() && left.iter().all(in_right)
+        }
+        (left, right) => left == right,
+    }
 }
 
 impl Saved {
@@ -162,7 +185,7 @@ impl Saved {
         let Ok(snapshot) = read else { return false };
         let [trial] = &snapshot.trials[..] else { return false };
         let event = trial.event.as_ref().ok().and_then(|body| Document::parse(body).ok());
-        event.is_some_and(|event| *event.value() == self.event)
+        event.is_some_and(|event| is_same(event.value(), &self.event))
             && trial.headers == entry.headers
             && trial.query == query_pairs(entry.query.as_deref().unwrap_or_default())
     }

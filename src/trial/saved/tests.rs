@@ -109,6 +109,34 @@ fn what_makes_no_test_is_told() {
     assert!(told(made(arrived("retell", None), &long)).contains("1048576 bytes"));
 }
 
+#[test]
+fn a_number_is_the_same_however_it_is_written() {
+    let made = |number: &str| {
+        let event = format!("{{\"event\":\"call_ended\",\"call\":{{\"n\":[{number}]}}}}");
+        let name = TestName::new("a number").unwrap();
+        save(&rules(), arrived("retell", None), &event.into())?.whole(&name)
+    };
+    for number in ["1e2", "1E+2", "1e21", "-0", "-0.0", "1.50", "5E-324", "28446744073709551615"] {
+        let made = made(number).map(|entry| entry.yaml(""));
+        assert!(made.is_ok_and(|text| text.contains(&format!("        - {number}\n"))), "{number}");
+    }
+    assert_eq!(made("1e400").map(|entry| entry.yaml("")), Err(NoTest::NotYaml));
+}
+
+#[test]
+fn a_long_event_is_written_on_one_line() {
+    let word = r#"{"word":"hello","start":0.5,"end":0.75}"#;
+    let words = vec![word; 22_000].join(",");
+    let event = format!("{{\"event\":\"call_ended\",\"call\":{{\"words\":[{words}]}}}}");
+    assert!(event.len() < EVENT_MAX);
+    let saved = save(&rules(), arrived("retell", None), &event.clone().into()).unwrap();
+    assert_eq!(saved.text, event + "\n");
+    assert!(saved.whole(&TestName::new("long").unwrap()).is_ok(), "YAML takes it, too");
+    let short = json!({"event": "call_ended", "call": {"words": [1]}});
+    let saved = save(&rules(), arrived("retell", None), &short.to_string().into()).unwrap();
+    assert!(saved.text.starts_with("{\n  \"event\""), "{}", saved.text);
+}
+
 fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z_]{1,12}",
