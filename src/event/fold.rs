@@ -44,6 +44,13 @@ pub(crate) fn fold_range(low: char, high: char) -> impl Iterator<Item = char> {
     rest.take_while(move |(c, _)| *c <= high).map(|(_, folded)| *folded)
 }
 
+/// All characters that are equal to this one without case, and it itself.
+pub(crate) fn equal_chars(c: char) -> impl Iterator<Item = char> {
+    let own = fold_char(c);
+    let others = FOLDED.iter().filter(move |(_, folded)| *folded == own).map(|(other, _)| *other);
+    std::iter::once(own).chain(others)
+}
+
 fn single(mut characters: impl Iterator<Item = char>) -> Option<char> {
     let first = characters.next()?;
     characters.next().is_none().then_some(first)
@@ -70,6 +77,13 @@ mod tests {
         assert_eq!(folds('a', 'z'), "");
         assert_eq!(folds('\u{212a}', '\u{212b}'), "kå");
         assert!(('\u{20000}'..=char::MAX).all(|c| fold_char(c) == c), "`LAST` is too low");
+    }
+
+    #[test]
+    fn equal_characters_are_known() {
+        assert_eq!(equal_chars('ς').collect::<String>(), "σΣς");
+        assert_eq!(equal_chars('K').collect::<String>(), "kK\u{212a}");
+        assert_eq!(equal_chars('中').collect::<String>(), "中");
     }
 
     /// Every character that has a case: it folds to what the regex crate finds equal, and folding again changes nothing.

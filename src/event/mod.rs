@@ -22,7 +22,7 @@ use crate::name::SourceName;
 pub use crate::path::Number;
 pub use document::{Document, Unreadable};
 pub(crate) use fields::{Fields, Text, Value, Values};
-pub(crate) use fold::{fold, fold_char, fold_range};
+pub(crate) use fold::{equal_chars, fold, fold_char, fold_range};
 pub use id::EventId;
 pub use reader::{FieldId, ID_MAX, Reader, ReaderBuilder, Wants, query_pairs};
 
