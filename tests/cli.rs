@@ -828,6 +828,38 @@ fn events_are_followed_through_a_restart() {
     assert!(!follower.said().contains("call_started"), "{}", follower.said());
 }
 
+/// The same event again, with its body and with another one: the second is stored under its own id, and goes nowhere.
+#[test]
+fn a_repeat_and_a_revision_are_told_apart() {
+    let folder = folder();
+    let instance = Instance::start(folder.path(), &rules(&nowhere()), |_| {});
+    let id = posted(&instance);
+    let (started, revised) = (folder.path().join("started.json"), folder.path().join("new.json"));
+    fs::write(&started, STARTED).expect("a file can be written");
+    let other = lossy(STARTED).replacen('{', "{\"more\": 1, ", 1);
+    fs::write(&revised, other).expect("a file can be written");
+    let url = format!("http://{}/webhook", instance.listen);
+    let send = |file: &Path, more: &[&str]| {
+        let mut command = hookswitch();
+        command.arg("send").arg(file).args(["--to", &url]).args(more);
+        command
+    };
+    let repeat = json(&mut send(&started, &["-o", "json"]));
+    assert_eq!(repeat["event_id"], Value::String(id.clone()));
+    assert_eq!((&repeat["duplicate"], &repeat["revised"]), (&Value::Bool(true), &false.into()));
+    let told = text(&mut send(&started, &[]));
+    assert!(told.contains(&format!("a repeat of {id}")), "{told}");
+
+    let told = text(&mut send(&revised, &[]));
+    assert!(told.contains("another body, so it goes nowhere"), "{told}");
+    let listed = json(&mut instance.command(&["events", "--state", "revised", "-o", "json"]));
+    let own = listed["events"][0]["id"].as_str().expect("it is listed");
+    assert!(own != id && told.contains(&format!("`hookswitch replay {own}`")), "{told}");
+    fs::write(&revised, lossy(STARTED).replacen('{', "{\"more\": 2, ", 1)).expect("it is there");
+    let revision = json(&mut send(&revised, &["-o", "json"]));
+    assert_eq!((&revision["duplicate"], &revision["revised"]), (&false.into(), &true.into()));
+}
+
 /// Posts an event and returns its id.
 fn posted(instance: &Instance) -> String {
     let event = folder();

@@ -39,7 +39,10 @@ pub(super) struct Send {
 struct Sent<'s> {
     status: u16,
     event_id: Option<&'s str>,
+    /// Whether it is a repeat with the same body: the id is that of the event that is stored already.
     duplicate: bool,
+    /// Whether it has the identity of an earlier event and another body: it is stored, and goes nowhere.
+    revised: bool,
     problem: Option<String>,
 }
 
@@ -80,17 +83,28 @@ impl Send {
     fn tell(&self, answer: &Answer) -> Result<(), Failure> {
         let mut out = Out::stdout();
         let event_id = answer.header("x-hookswitch-event-id");
-        let duplicate = answer.header("x-hookswitch-duplicate") == Some("true");
+        let before = answer.header("x-hookswitch-duplicate");
+        let (duplicate, revised) = (before == Some("true"), before == Some("revised"));
         let problem = if answer.ok() { None } else { answer.complaint() };
         if self.output.form == Form::Json {
-            return out.json(&Sent { status: answer.status, event_id, duplicate, problem });
+            return out.json(&Sent {
+                status: answer.status,
+                event_id,
+                duplicate,
+                revised,
+                problem,
+            });
         }
         let ink = if answer.ok() { Ink::Good } else { Ink::Bad };
         let status = out.paint(ink, &answer.status.to_string());
         out.line(&match (answer.ok(), event_id, problem) {
             (true, Some(id), _) if duplicate => {
-                format!("{status}  a repeat of {id}: stored and delivered once, that time")
+                format!("{status}  a repeat of {id}, with the same body: nothing is stored or sent again")
             }
+            (true, Some(id), _) if revised => format!(
+                "{status}  stored as {id}, but an event with the same identity came before with another body, so it goes \
+                 nowhere; `hookswitch replay {id}` sends it"
+            ),
             (true, Some(id), _) => format!("{status}  stored as {id}"),
             (true, None, _) => {
                 format!("{status}  without an event id: is it hookswitch that listens there?")

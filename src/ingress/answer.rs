@@ -20,9 +20,9 @@ use crate::telemetry::EventResult;
 
 use super::body::BodyError;
 
-/// The header with the id of the stored event; of the first one, for a duplicate.
+/// The header with the id of the stored event; of the first one, for a repeat with the same body.
 const EVENT_ID: HeaderName = HeaderName::from_static("x-hookswitch-event-id");
-/// The header that tells a repeat.
+/// The header that tells what was sent before: `true` for the same body, `revised` for another one, which is an event of its own.
 const DUPLICATE: HeaderName = HeaderName::from_static("x-hookswitch-duplicate");
 
 /// An answer, made by one of the functions of this module.
@@ -33,7 +33,20 @@ pub(super) struct Answer(Response<Full<Bytes>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Occurrence {
     First,
+    /// With this body: the id is that of the event that is stored already.
     Repeat,
+    /// With another body: it is stored under an id of its own, and goes nowhere.
+    Revised,
+}
+
+impl Occurrence {
+    fn header(self) -> Option<HeaderValue> {
+        match self {
+            Self::First => None,
+            Self::Repeat => Some(HeaderValue::from_static("true")),
+            Self::Revised => Some(HeaderValue::from_static("revised")),
+        }
+    }
 }
 
 /// 204: the event `id` is on stable storage, which the receipt proves.
@@ -42,8 +55,8 @@ pub(super) fn stored(_receipt: Receipt, id: EventId, occurrence: Occurrence) -> 
     *response.status_mut() = StatusCode::NO_CONTENT;
     let id = HeaderValue::try_from(id.to_string()).expect("an id is printable ASCII");
     response.headers_mut().insert(EVENT_ID, id);
-    if occurrence == Occurrence::Repeat {
-        response.headers_mut().insert(DUPLICATE, HeaderValue::from_static("true"));
+    if let Some(value) = occurrence.header() {
+        response.headers_mut().insert(DUPLICATE, value);
     }
     Answer(response)
 }

@@ -208,7 +208,7 @@ fn tell(shared: &Shared, source: &Source, prepared: &Prepared, appended: Appende
         }
         Fate::Revised { of } => {
             info!(event = %id, first = %of, %source, "sent again with another body, stored and not delivered");
-            let answer = answer::stored(appended.receipt, id, Occurrence::Repeat);
+            let answer = answer::stored(appended.receipt, id, Occurrence::Revised);
             (EventResult::Revised, answer)
         }
     };
