@@ -1,4 +1,5 @@
-//! Query parameters: each known and given once. An unknown one is an error: a misspelt filter must not show everything.
+//! Query parameters: each known, given once, and with a value. Anything else is an error: a filter that is misspelt, or made of a
+//! variable that was not set, must not show everything.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -35,22 +36,24 @@ impl Query {
             if pairs.iter().any(|(given, _)| *given == *name) {
                 return Err(Failure::bad(format!("{name} is given more than once")));
             }
+            if value.is_empty() {
+                return Err(Failure::bad(format!(
+                    "`{name}` is empty: give it a value, or leave it out"
+                )));
+            }
             pairs.push((name.into_owned(), value.into_owned()));
         }
         Ok(Self(pairs))
     }
 
-    /// The value of a parameter; an empty one counts as not given.
+    /// The value of a parameter.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.0
-            .iter()
-            .find(|(given, value)| given == name && !value.is_empty())
-            .map(|(_, value)| value.clone())
+        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone())
     }
 
-    /// How many parameters have a value.
+    /// How many parameters are given.
     pub(super) fn count(&self) -> usize {
-        self.0.iter().filter(|(_, value)| !value.is_empty()).count()
+        self.0.len()
     }
 
     /// The value of a parameter, of at most so many bytes.
@@ -178,19 +181,23 @@ mod tests {
     fn a_flag_is_true_or_false() {
         let flag = |text: &str| Query::parse(&text.parse().unwrap(), &["masked"])?.flag("masked");
         assert!(flag("/e?masked=true").unwrap());
-        assert!(!flag("/e?masked=false").unwrap() && !flag("/e?masked=").unwrap());
-        assert!(!flag("/e").unwrap());
-        assert!(flag("/e?masked=yes").is_err() && flag("/e?masked=1").is_err());
+        assert!(!flag("/e?masked=false").unwrap() && !flag("/e").unwrap());
+        for wrong in ["yes", "1", ""] {
+            assert!(flag(&format!("/e?masked={wrong}")).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]
     fn only_known_parameters_once() {
         let parse = |text: &str| Query::parse(&text.parse().unwrap(), &["limit", "agent"]);
         assert_eq!(parse("/e?agent=a%20b").unwrap().text("agent").as_deref(), Some("a b"));
-        assert_eq!(parse("/e?agent=").unwrap().text("agent"), None);
         assert_eq!(parse("/e").unwrap().page().unwrap(), Page { limit: LIMIT, after: None });
         assert!(parse("/e?agnet=a").is_err());
         assert!(parse("/e?agent=a&agent=b").is_err());
+        for empty in ["/e?agent=", "/e?agent", "/e?limit=3&agent="] {
+            let said = parse(empty).unwrap_err().into_body().detail;
+            assert!(said.starts_with("`agent` is empty"), "{empty}: {said}");
+        }
         for wrong in ["0", "1001", "-1", "many"] {
             assert!(parse(&format!("/e?limit={wrong}")).unwrap().page().is_err(), "{wrong}");
         }
