@@ -36,10 +36,21 @@ impl Replay {
         let body = self.edit.as_deref().map(edited).transpose()?;
         let wanted = wire::ReplayRequest { to: self.to, original: self.original, body };
         let api = Api::new(&self.admin)?;
-        let told = api.post(&["api", "v1", "events", &self.id, "replay"], &wanted).await?;
+        let told = api.post(&["api", "v1", "events", &self.id, "replay"], &wanted).await;
+        let told = told.map_err(in_options)?;
         self.output.show(&told, text)?;
         Ok(Exit::Ok)
     }
+}
+
+/// What the API advises, in the words of the command: its members are options here.
+fn in_options(mut failure: Failure) -> Failure {
+    if let Failure::Told { message, .. } = &mut failure {
+        for (member, option) in [("`to`", "`--to`"), ("`original`", "`--original`")] {
+            *message = message.replace(member, option);
+        }
+    }
+    failure
 }
 
 /// The edited body.
