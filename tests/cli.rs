@@ -605,6 +605,41 @@ fn a_running_instance_is_asked_and_told() {
     assert!(lossy(&unknown.stderr).contains("crm"), "{}", lossy(&unknown.stderr));
 }
 
+/// What selects nothing is told, and advice is given in the words of the command.
+#[test]
+fn what_was_asked_in_vain_is_told() {
+    let folder = folder();
+    let config = rules(&nowhere()).replace("to: [crm]", "when: { event: call_ended }, to: [crm]");
+    let instance = Instance::start(folder.path(), &config, |_| {});
+    let id = posted(&instance);
+    let refused = |words: &[&str]| {
+        let output = output(&mut instance.command(words));
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {}", lossy(&output.stderr));
+        lossy(&output.stdout) + &lossy(&output.stderr)
+    };
+    let told = refused(&["dead-letters", "retry", "424242"]);
+    assert_eq!(told, "0 dead letters due again; 1 of the ids is no dead letter\n");
+    let told = refused(&["dead-letters", "drop", "7", "8"]);
+    assert_eq!(told, "0 dead letters dropped; 2 of the ids are no dead letters\n");
+    for verb in ["retry", "drop"] {
+        let told = refused(&["dead-letters", verb, "--target", "nope"]);
+        assert!(told.contains("there is no target \"nope\"; there are: crm"), "{told}");
+    }
+    for name in ["call", "event", "agent", "target", "rule", "state", "text", "since", "cursor"] {
+        let told = refused(&["events", &format!("--{name}"), ""]);
+        assert!(told.contains(&format!("`{name}` is empty")), "{told}");
+    }
+    assert!(refused(&["dead-letters", "list", "--reason", ""]).contains("`reason` is empty"));
+
+    let told = refused(&["replay", &id]);
+    assert!(told.contains("name a target with `--to`"), "{told}");
+    let told = refused(&["replay", &id, "--original"]);
+    assert!(
+        told.contains("replay it without `--original`, or name a target with `--to`"),
+        "{told}"
+    );
+}
+
 /// The rules change after an event arrived: it is explained by those that routed it, unless one asks for the others.
 #[test]
 fn a_stored_event_is_explained_by_command() {

@@ -1,5 +1,7 @@
 //! Dead letters: listed, retried, dropped.
 
+use std::collections::HashSet;
+
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
@@ -12,6 +14,7 @@ use crate::telemetry::DeliveryResult;
 
 use super::failure::{Failure, json};
 use super::query::{Query, event_id};
+use super::targets::known;
 use super::{Admin, Parts, body, convert, wire};
 
 /// `GET /api/v1/dead-letters`.
@@ -50,8 +53,10 @@ enum Change {
 /// Target by target, so that each can be counted.
 async fn change(parts: &Parts, request: Request, change: Change) -> Result<Response, Failure> {
     let selection = selection(body::command(request).await?)?;
+    let ids: HashSet<_> = selection.ids.iter().copied().collect();
     let targets = if let Some(target) = &selection.target {
-        vec![target.clone()]
+        // A misspelt one has no dead letters, and never will.
+        vec![known(parts, target.as_str(), Failure::refused).await?]
     } else {
         let stats = parts.store.stats().await?;
         let dead = stats.targets.into_iter().filter(|(_, counts)| counts.dead > 0);
@@ -81,7 +86,9 @@ async fn change(parts: &Parts, request: Request, change: Change) -> Result<Respo
             Change::Drop => info!(%target, count, "dead letters were dropped"),
         }
     }
-    Ok(json(StatusCode::OK, &wire::Changed { count: total }))
+    let named = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+    let missing = (named > 0).then(|| named.saturating_sub(total));
+    Ok(json(StatusCode::OK, &wire::Changed { count: total, missing }))
 }
 
 /// An empty selection means every dead letter to the store, so it must have been said.
@@ -107,10 +114,13 @@ fn target(text: &str) -> Result<TargetName, Failure> {
     TargetName::new(text).map_err(|cause| Failure::bad(format!("target: {cause}")))
 }
 
+/// A reason of what is listed: what was dropped is no dead letter any more.
 fn reason(text: &str) -> Result<DeadReason, Failure> {
-    DeadReason::from_name(text).ok_or_else(|| {
-        let all: Vec<&str> = DeadReason::ALL.into_iter().map(DeadReason::as_str).collect();
-        Failure::bad(format!("{text:?} is no reason; there are: {}", all.join(", ")))
+    let listed = |reason: &DeadReason| *reason != DeadReason::Dropped;
+    DeadReason::from_name(text).filter(listed).ok_or_else(|| {
+        let all = DeadReason::ALL.into_iter().filter(listed).map(DeadReason::as_str);
+        let all = all.collect::<Vec<_>>().join(", ");
+        Failure::bad(format!("{text:?} is no reason; there are: {all}"))
     })
 }
 
@@ -137,7 +147,11 @@ mod tests {
         assert_eq!(chosen.ids, [DeliveryId(7)]);
         assert_eq!(chosen.target, Some(TargetName::new("crm").unwrap()));
         assert_eq!(chosen.reason, Some(DeadReason::Gone));
-        assert!(selected(r#"{"reason": "bored"}"#).is_err());
+        for wrong in ["bored", "dropped"] {
+            let said = selected(&format!(r#"{{"reason": "{wrong}"}}"#)).unwrap_err();
+            let said = said.into_body().detail;
+            assert!(said.ends_with(", unreadable, target_removed"), "{said}");
+        }
         assert!(selected(r#"{"event": "7"}"#).is_err());
         assert!(
             serde_json::from_str::<wire::Selection>(r#"{"tagret": "crm", "all": true}"#).is_err()

@@ -33,7 +33,7 @@ pub(super) async fn series(State(parts): Admin, uri: Uri) -> Result<Response, Fa
         .filter(|minutes| (1..=MINUTES_MAX).contains(minutes))
         .ok_or_else(|| Failure::bad(format!("minutes is a number from 1 to {MINUTES_MAX}")))?;
     let only = match query.text("target") {
-        Some(name) => Some(known(&parts, &name).await?),
+        Some(name) => Some(known(&parts, &name, Failure::missing).await?),
         None => None,
     };
     let recent = parts.metrics.recent_minutes(minutes, only.as_ref());
@@ -64,7 +64,7 @@ pub(super) async fn resume(
 }
 
 async fn set_paused(parts: &Parts, name: &str, paused: bool) -> Result<Response, Failure> {
-    let target = known(parts, name).await?;
+    let target = known(parts, name, Failure::missing).await?;
     parts.dispatch.set_paused(&target, paused).await?;
     info!(%target, paused, "a target was paused or resumed");
     let now = parts.dispatch.targets().await?;
@@ -75,14 +75,18 @@ async fn set_paused(parts: &Parts, name: &str, paused: bool) -> Result<Response,
     }
 }
 
-/// A target that is configured or listed: a misspelt name must not be paused for ever, unseen.
-async fn known(parts: &Parts, name: &str) -> Result<TargetName, Failure> {
+/// A target that is configured or listed: a misspelt name must not be paused for ever, unseen. Another one fails as `unknown` says.
+pub(super) async fn known(
+    parts: &Parts,
+    name: &str,
+    unknown: impl FnOnce(String) -> Failure,
+) -> Result<TargetName, Failure> {
     let targets = parts.dispatch.targets().await?;
     if let Some(status) = targets.iter().find(|status| status.name.as_str() == name) {
         return Ok(status.name.clone());
     }
     let known: Vec<&str> = targets.iter().map(|status| status.name.as_str()).collect();
-    Err(Failure::missing(format!("there is no target {name:?}; there are: {}", known.join(", "))))
+    Err(unknown(format!("there is no target {name:?}; there are: {}", known.join(", "))))
 }
 
 fn nothing_left(target: &TargetName) -> wire::Target {

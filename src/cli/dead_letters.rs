@@ -124,10 +124,20 @@ async fn change(
 ) -> Result<Exit, Failure> {
     let told = Api::new(admin)?.post(&["api", "v1", "dead-letters", verb], &selection).await?;
     let done = if verb == "drop" { "dropped" } else { "due again" };
-    output.show(&told, |changed: &wire::Changed, _| {
-        format!("{} {done}", count(changed.count, "dead letter"))
-    })?;
-    Ok(Exit::Ok)
+    let changed: wire::Changed = told.read()?;
+    output.show(&told, |changed: &wire::Changed, _| outcome(changed, done))?;
+    let in_vain = changed.count == 0 && selection.ids.is_some();
+    Ok(if in_vain { Exit::Findings } else { Exit::Ok })
+}
+
+/// How many were changed, and how many ids were given for nothing.
+fn outcome(changed: &wire::Changed, done: &str) -> String {
+    let text = format!("{} {done}", count(changed.count, "dead letter"));
+    match changed.missing {
+        None | Some(0) => text,
+        Some(1) => format!("{text}; 1 of the ids is no dead letter"),
+        Some(missing) => format!("{text}; {missing} of the ids are no dead letters"),
+    }
 }
 
 fn text(page: &wire::DeadLetters, out: &Out) -> String {

@@ -815,6 +815,12 @@ async fn dead_letters_are_retried_and_dropped_by_selection() {
     }
     assert_eq!(list("").await.len(), 3, "nothing was selected by accident");
     assert_eq!(act("retry", r#"{"target":"other"}"#).await.json_of(200), json!({"count": 0}));
+    let none = r#"{"ids":[424242,424243,424242]}"#;
+    for what in ["retry", "drop"] {
+        let said = act(what, r#"{"target":"crn"}"#).await.problem(422);
+        assert!(said.contains("\"crn\"; there are: crm, other"), "{said}");
+        assert_eq!(act(what, none).await.json_of(200), json!({"count": 0, "missing": 2}));
+    }
 
     let body = format!(r#"{{"event":"{first}"}}"#);
     assert_eq!(act("retry", &body).await.json_of(200), json!({"count": 1}));
@@ -824,7 +830,11 @@ async fn dead_letters_are_retried_and_dropped_by_selection() {
     let body = format!(r#"{{"event":"{second}","reason":"template"}}"#);
     assert_eq!(act("drop", &body).await.json_of(200), json!({"count": 1}));
     assert_eq!(list("").await, [third.to_string()]);
-    assert_eq!(act("drop", r#"{"all":true}"#).await.json_of(200), json!({"count": 1}));
+    let letter = world.ok("/api/v1/dead-letters").await["dead_letters"][0]["id"].clone();
+    let body = json!({"ids": [letter, 424_242]}).to_string();
+    assert_eq!(act("drop", &body).await.json_of(200), json!({"count": 1, "missing": 1}));
+    assert_eq!(act("drop", &body).await.json_of(200), json!({"count": 0, "missing": 2}));
+    assert_eq!(act("drop", r#"{"all":true}"#).await.json_of(200), json!({"count": 0}));
     assert!(list("").await.is_empty());
     let metrics = world.get("/metrics").await.text();
     for count in [r#"result="reopened"} 1"#, r#"result="dead_dropped"} 2"#] {

@@ -59,4 +59,7 @@ pub struct Selection {
 pub struct Changed {
     /// So many dead letters.
     pub count: u64,
+    /// How many of the ids, if ids were given, are no dead letters that the other members select.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<u64>,
 }

@@ -309,7 +309,7 @@ async fn every_member_is_described_and_every_described_one_is_there() {
         all: true,
     };
     hold(description, "Selection", &selection);
-    hold(description, "Changed", &wire::Changed { count: 1 });
+    hold(description, "Changed", &wire::Changed { count: 1, missing: Some(0) });
     hold(description, "Targets", &wire::Targets { targets: vec![target()] });
     let reloaded = wire::Reloaded {
         result: text("published"),

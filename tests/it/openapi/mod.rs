@@ -258,6 +258,8 @@ fn told_to(dead: EventId) -> Vec<(&'static str, String, &'static str)> {
         (replay, again.clone(), r#"{"body":"["}"#),
         (replay, again, r#"{"too":"crm"}"#),
         (retry, retry.to_owned(), r#"{"all":true}"#),
+        (retry, retry.to_owned(), r#"{"ids":[424242]}"#),
+        (retry, retry.to_owned(), r#"{"target":"nobody"}"#),
         (retry, retry.to_owned(), "{}"),
         (dropped, dropped.to_owned(), r#"{"all":true}"#),
         (pause, filled(pause), ""),
