@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::delivery::{DeadReason, RetryPolicy, State, Transition, step};
+use crate::delivery::{DeadReason, Outcome, RetryPolicy, State, Transition, step};
 use crate::store::{Attempt, AttemptResult, Change, Ready, Settle};
 use crate::target::Report;
 
@@ -50,8 +50,13 @@ pub(super) fn judge(
             (Change::Again(at), AttemptResult::Retry, Verdict::Again(again))
         }
         Transition::Bury(reason) => {
+            // The last attempt of one that has grown too old failed like those before it: the target did not refuse it for good.
+            let result = match report.outcome {
+                Outcome::Retry { .. } => AttemptResult::Retry,
+                Outcome::Accepted | Outcome::Reject(_) => AttemptResult::Rejected,
+            };
             let verdict = Verdict::Dead(reason, report.detail.clone());
-            (Change::Dead(reason), AttemptResult::Rejected, verdict)
+            (Change::Dead(reason), result, verdict)
         }
     };
     let attempt = Attempt {

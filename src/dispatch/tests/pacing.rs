@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::harness::*;
 use crate::clock::Timestamp;
 use crate::delivery::{DeadReason, Outcome};
+use crate::store::AttemptResult;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -157,6 +158,9 @@ async fn a_failure_ends_what_is_too_old() {
     assert_eq!(dead.len(), 1);
     let last = it.calls().pop().expect("it was tried");
     assert!(last.at >= 60 * SECOND && last.attempt >= 5, "{last:?}");
+    // It failed like those before it: nobody refused it for good.
+    let (_, attempts) = it.deliveries().await.pop().expect("one delivery");
+    assert!(attempts.iter().all(|attempt| attempt.result == AttemptResult::Retry), "{attempts:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -205,9 +205,9 @@ pub struct Attempt {
 pub enum AttemptResult {
     /// The target has it.
     Accepted,
-    /// It is tried again.
+    /// It failed in a way that may pass: it is tried again, unless the delivery has grown too old.
     Retry,
-    /// It is not.
+    /// It failed for good.
     Rejected,
 }
 
