@@ -8,6 +8,7 @@ use crate::config::document::{Node, Scalar};
 use crate::config::findings::Findings;
 use crate::config::read;
 use crate::config::shape::Fields;
+use crate::config::shape::keys::END_MAX;
 use crate::config::{Code, Overrides, Settings, ShowPayloads};
 use crate::secret::Secret;
 
@@ -78,7 +79,15 @@ fn end(file: Fields<'_>, findings: &mut Findings) -> (Duration, Duration) {
     let whole = file.value("shutdown_timeout", read::duration);
     if let Some(node) = file.get("drain_delay").filter(|_| delay >= whole && !delay.is_zero()) {
         let text = "`drain_delay` leaves nothing of `shutdown_timeout` for what is under way";
-        let hint = format!("let `shutdown_timeout` be longer, such as {}s", delay.as_secs() + 15);
+        let longer = delay.as_secs() + 15;
+        let hint = if longer <= END_MAX.as_secs() {
+            format!("let `shutdown_timeout` be longer, such as {longer}s")
+        } else {
+            let most = END_MAX.as_secs() / 60;
+            format!(
+                "let `drain_delay` be shorter, such as 5s: `shutdown_timeout` is at most {most}m"
+            )
+        };
         findings.warn(Code::LongDrain, node, text, hint);
     }
     (delay, whole)

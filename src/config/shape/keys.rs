@@ -16,6 +16,9 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
+/// The longest `shutdown_timeout`.
+pub(in crate::config) const END_MAX: Duration = Duration::from_mins(10);
+
 /// No bound on how many keys a map of ours has.
 const ANY: usize = usize::MAX;
 
@@ -60,7 +63,7 @@ pub(in crate::config) static FILE: Object = Object {
         Key::new("limits", Shape::Object(&LIMITS), "bounds of the listener"),
         Key::new(
             "shutdown_timeout",
-            Shape::Duration(Duration::ZERO, Duration::from_mins(10)),
+            Shape::Duration(Duration::ZERO, END_MAX),
             "how long the whole end may take, drain_delay included; what is not done by then waits in the store. Docker kills after 10 s",
         )
         .or("8s"),
