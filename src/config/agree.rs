@@ -10,12 +10,38 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::document::{Node, Span, Tree};
 use super::scalar::Plain;
 
+/// Where `serde_yaml` reads something else than what is in a tree.
+#[derive(Debug)]
+pub(super) enum Difference {
+    /// At this value, or behind it.
+    Value(Span),
+    /// At this tab, with which it takes nothing to begin.
+    Tab(Span),
+}
+
 /// The place where `serde_yaml` reads something else than what is in `tree`, if there is one.
-pub(super) fn difference(text: &str, tree: &Tree) -> Option<Span> {
+pub(super) fn difference(text: &str, tree: &Tree) -> Option<Difference> {
     let root = tree.root()?;
     let place = std::cell::Cell::new(root.span());
     let seed = Same { node: root, place: &place };
-    seed.deserialize(serde_yaml::Deserializer::from_str(text)).err().map(|_| place.get())
+    let error = seed.deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
+    let tab = error.location().and_then(|location| indenting_tab(text, location.line()));
+    Some(tab.map_or(Difference::Value(place.get()), Difference::Tab))
+}
+
+/// The first tab of the white space that a line, counted from 1, begins with.
+fn indenting_tab(text: &str, line: usize) -> Option<Span> {
+    let (before, line) = text
+        .split_inclusive('\n')
+        .scan(0, |at, line| {
+            let from = *at;
+            *at += line.len();
+            Some((from, line))
+        })
+        .nth(line.checked_sub(1)?)?;
+    let tab = line.len() - line.trim_start_matches(' ').len();
+    let at = before + tab;
+    (line.as_bytes().get(tab) == Some(&b'\t')).then_some((at, at + 1))
 }
 
 fn agreed<E: Error>(same: bool) -> Result<(), E> {

@@ -47,6 +47,7 @@ use crate::secret::Secret;
 use crate::signature::Check;
 use crate::target::Target;
 
+use agree::Difference;
 use env::Filled;
 use findings::Findings;
 use foreign::Lending;
@@ -339,11 +340,26 @@ fn lowered(
     let allows = Allows::read(text, &tree, findings);
     findings.allow(allows);
     if !findings.has_errors()
-        && let Some(span) = agree::difference(text, &tree)
+        && let Some(difference) = agree::difference(text, &tree)
     {
-        let hint = "put the value in quotes, or write it in a plainer way".to_owned();
-        let text = "two YAML readers read this differently, so one of them reads something else than is meant";
-        findings.error_at(Code::ReadDifferently, (Some(span), String::new()), text, hint);
+        let (span, text, hint) = match difference {
+            Difference::Value(span) => (
+                span,
+                "two YAML readers read this differently, so one of them reads something else than is meant",
+                "put the value in quotes, or write it in a plainer way",
+            ),
+            Difference::Tab(span) => (
+                span,
+                "a tab begins this line, which one of two YAML readers does not take for white space",
+                "YAML is indented with spaces, never with tabs",
+            ),
+        };
+        findings.error_at(
+            Code::ReadDifferently,
+            (Some(span), String::new()),
+            text,
+            hint.to_owned(),
+        );
     }
     let filled = env::fill(&mut tree, lending, environment, files, findings);
     let root = tree.root()?;

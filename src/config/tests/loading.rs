@@ -247,6 +247,16 @@ fn two_readers_must_agree() {
 }
 
 #[test]
+fn a_tab_that_begins_a_line_is_told_where_it_is() {
+    for line in ["\t", "  \t", "\t# a comment"] {
+        let shown = refused(&format!("{HEAD}{line}\ndata_dir: here\n"));
+        let column = line.find('\t').unwrap() + 1;
+        assert!(shown.contains(&format!("rules.yaml:3:{column}")), "{line:?}: {shown}");
+        assert!(shown.contains("with spaces, never with tabs"), "{line:?}: {shown}");
+    }
+}
+
+#[test]
 fn secrets_in_the_wrong_places_are_masked() {
     let canary = "k3y-c4n4ry";
     for text in [
