@@ -34,7 +34,7 @@ pub(super) fn configuration(named: Option<&Path>, exit: Exit) -> Result<PathBuf,
             exit,
             format!("no configuration: looked for ./{} and {}", PLACES[0], PLACES[1]),
         )
-        .hint("name one with --config or HOOKSWITCH_CONFIG; `hookswitch demo` needs none")
+        .hint("name one on the command line or in HOOKSWITCH_CONFIG; `hookswitch init` writes a first one, `hookswitch demo` needs none")
     })
 }
 

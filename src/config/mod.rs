@@ -232,7 +232,8 @@ pub fn load(
     let shown = path.display().to_string();
     let bytes = inputs::read_bounded(path).map_err(|error| {
         let hint = match error.kind() {
-            ErrorKind::NotFound => "name the file with --config or HOOKSWITCH_CONFIG",
+            // A command that names it, or an instance whose file was taken away.
+            ErrorKind::NotFound => "no file is at this path: put it there, or name another path",
             ErrorKind::PermissionDenied => "let the user that hookswitch runs as read it",
             ErrorKind::IsADirectory => "name the file, not its folder",
             _ => "",
