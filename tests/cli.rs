@@ -314,7 +314,14 @@ fn a_first_configuration_is_good_and_never_replaced() {
     assert_eq!(fs::read_to_string(&config).unwrap(), written);
     let refused = output(hookswitch().args(["init", "-", "--http", "ftp://crm.example.com"]));
     assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
-    assert!(lossy(&refused.stderr).contains("ftp"), "{}", lossy(&refused.stderr));
+    assert!(lossy(&refused.stderr).contains("begins with https://"), "{}", lossy(&refused.stderr));
+    let refused = output(hookswitch().args(["init", "-", "--slack", "--agent", ""]));
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
+    let conf = folder.path().join("conf");
+    let refused = output(hookswitch().arg("init").arg(conf.join("rules.yaml")));
+    assert_eq!(refused.status.code(), Some(73));
+    let advice = format!("mkdir -p {}", conf.display());
+    assert!(lossy(&refused.stderr).contains(&advice), "{}", lossy(&refused.stderr));
     let printed = text(hookswitch().args(["init", "-"]));
     assert!(printed.contains("kind: slack") && !printed.contains("kind: http"), "{printed}");
 }

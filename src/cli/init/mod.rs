@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failure};
 use super::files::STDIN;
 use super::output::{Out, stderr_style};
-use crate::config::{self, MapEnvironment, Overrides, Snapshot};
+use crate::config::{self, Level, MapEnvironment, Overrides, Problems, Snapshot};
 use crate::trial;
 
 use text::{SECRETS, configuration};
@@ -37,8 +37,16 @@ pub(super) struct Init {
     #[arg(long, value_name = "URL")]
     http: Option<String>,
     /// Only of this agent; may be given several times
-    #[arg(long = "agent", value_name = "AGENT_ID")]
+    #[arg(long = "agent", value_name = "AGENT_ID", value_parser = agent)]
     agents: Vec<String>,
+}
+
+/// An agent's id: an empty one, as of a variable that is not set, would be of no agent.
+fn agent(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("an agent's id is not empty"),
+        id => Ok(id.to_owned()),
+    }
 }
 
 /// What the configuration is made from.
@@ -56,6 +64,12 @@ impl Init {
         // Before anybody answers questions in vain.
         if !printed && self.file.exists() {
             return Err(taken(&self.file));
+        }
+        if !printed && let Some(folder) = missing_folder(&self.file) {
+            return Err(no_folder(&self.file, folder));
+        }
+        if let Some(why) = self.http.as_deref().and_then(unusable) {
+            return Err(Failure::new(Exit::Usage, format!("--http: {why}")));
         }
         let given = Answers { slack: self.slack || !said, http: self.http, agents: self.agents };
         let answers = if said || !io::stdin().is_terminal() {
@@ -76,41 +90,113 @@ impl Init {
     }
 }
 
-/// Asks on a terminal. An empty answer is the one that stands in capitals, or none.
+/// Asks on a terminal, each question until its answer can be used. An empty answer is the one that stands in capitals, or none;
+/// so is the end of the input.
 fn ask(
     input: &mut dyn BufRead,
     output: &mut dyn Write,
     agents: Vec<String>,
 ) -> io::Result<Answers> {
-    let mut answer = |question: &str| -> io::Result<String> {
-        write!(output, "{question} ")?;
-        output.flush()?;
-        let mut line = String::new();
-        (&mut *input).take(ANSWER_MAX).read_line(&mut line)?;
-        Ok(line.trim().to_owned())
-    };
-    let slack = answer("Send summaries of calls to Slack? [Y/n]")?;
-    let http = answer("Forward finished calls to an address? (https://…, or nothing)")?;
+    let mut talk = Talk { input, output };
+    let slack = talk.answer("Send summaries of calls to Slack? [Y/n]", |said| {
+        if said.is_empty() || is_yes(said) {
+            Ok(true)
+        } else if is_no(said) {
+            Ok(false)
+        } else {
+            Err("Answer y or n.".to_owned())
+        }
+    })?;
+    let http = "Forward finished calls to an address? (https://…, or nothing)";
+    let http = talk.answer(http, |said| match said {
+        none if none.is_empty() || is_no(none) => Ok(None),
+        url => unusable(url).map_or_else(
+            || Ok(Some(url.to_owned())),
+            |why| Err(format!("That cannot be used: {why}.")),
+        ),
+    })?;
     let agents = if agents.is_empty() {
-        let ids = answer("Only of certain agents? (their ids, or nothing for all)")?;
-        ids.split([' ', ',']).filter(|id| !id.is_empty()).map(str::to_owned).collect()
+        talk.answer("Only of certain agents? (their ids, or nothing for all)", |said| {
+            let said = if is_no(said) { "" } else { said };
+            Ok(said.split([' ', ',']).filter(|id| !id.is_empty()).map(str::to_owned).collect())
+        })?
     } else {
         agents
     };
-    let slack = !slack.to_ascii_lowercase().starts_with('n');
-    Ok(Answers { slack, http: Some(http).filter(|url| !url.is_empty()), agents })
+    Ok(Answers { slack, http, agents })
+}
+
+/// Questions and answers.
+struct Talk<'t> {
+    input: &'t mut dyn BufRead,
+    output: &'t mut dyn Write,
+}
+
+impl Talk<'_> {
+    /// Asks until `read` takes the answer, and says each time why it does not.
+    fn answer<T>(
+        &mut self,
+        question: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> io::Result<T> {
+        loop {
+            write!(self.output, "{question} ")?;
+            self.output.flush()?;
+            let mut line = String::new();
+            (&mut *self.input).take(ANSWER_MAX).read_line(&mut line)?;
+            match read(line.trim()) {
+                Ok(answer) => return Ok(answer),
+                Err(why) => writeln!(self.output, "{why}")?,
+            }
+        }
+    }
+}
+
+fn is_yes(said: &str) -> bool {
+    ["y", "yes"].iter().any(|yes| said.eq_ignore_ascii_case(yes))
+}
+
+fn is_no(said: &str) -> bool {
+    ["n", "no"].iter().any(|no| said.eq_ignore_ascii_case(no))
+}
+
+/// Why an address cannot be a target's, if it cannot: `check` would say so of a file that nobody has seen yet.
+fn unusable(url: &str) -> Option<String> {
+    let only = Answers { slack: false, http: Some(url.to_owned()), agents: Vec::new() };
+    let problems = loaded(&configuration(&only)).err()?;
+    if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Some("an address begins with https:// or http://".to_owned());
+    }
+    let first = problems.list.into_iter().find(|problem| problem.level == Level::Error);
+    Some(first.map_or_else(|| "it is no address".to_owned(), |problem| problem.text))
 }
 
 /// Loads the text and runs its tests, with stand-ins for the secrets.
 fn prove(text: &str) -> Result<Snapshot, Failure> {
+    loaded(text).map_err(|problems| {
+        Failure::new(Exit::Usage, "this makes no good configuration; nothing was written")
+            .after(&problems.show(stderr_style()))
+    })
+}
+
+fn loaded(text: &str) -> Result<Snapshot, Problems> {
     let stand_ins = SECRETS.map(|(name, stand_in, _)| (name.to_owned(), stand_in.to_owned()));
     let environment = MapEnvironment(BTreeMap::from(stand_ins));
     let origin = Path::new("rules.yaml");
     let loaded = config::load_text(text, origin, &environment, &Overrides::default());
-    loaded.and_then(trial::prove).map_err(|problems| {
-        Failure::new(Exit::Usage, "this makes no good configuration; nothing was written")
-            .after(&problems.show(stderr_style()))
-    })
+    loaded.and_then(trial::prove)
+}
+
+/// The folder that `path` would be in, if there is none.
+fn missing_folder(path: &Path) -> Option<&Path> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty())?;
+    (!folder.exists()).then_some(folder)
+}
+
+fn no_folder(path: &Path, folder: &Path) -> Failure {
+    let (file, folder) = (path.display(), folder.display());
+    Failure::new(Exit::CannotCreate, format!("cannot write {file}: there is no folder {folder}"))
+        .hint(format!("make the folder first: mkdir -p {folder}"))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -158,6 +244,27 @@ mod tests {
         assert_eq!(both.http.as_deref(), Some("https://crm.example.com/hooks"));
         assert_eq!(both.agents, ["agent_1", "agent_2"]);
         assert_eq!(asked("No\n\n\n"), Answers::default());
+        assert_eq!(asked("n\nn\nno\n"), Answers::default(), "no is nothing, to each question");
+    }
+
+    #[test]
+    fn what_is_no_answer_is_asked_again() {
+        let mut said = Vec::new();
+        let typed = "x\n3\nnope\nn\ncrm.example.com\nftp://h/\nhttps://crm.example.com/h\n\n";
+        let answers = ask(&mut typed.as_bytes(), &mut said, Vec::new()).unwrap();
+        let http = Some("https://crm.example.com/h".to_owned());
+        assert_eq!(answers, Answers { http, ..Answers::default() });
+        let said = String::from_utf8(said).unwrap();
+        assert_eq!(said.matches("Answer y or n.").count(), 3, "{said}");
+        assert_eq!(said.matches("begins with https:// or http://").count(), 2, "{said}");
+        let metadata = unusable("http://169.254.169.254/latest").unwrap();
+        assert!(metadata.contains("link-local"), "{metadata}");
+    }
+
+    #[test]
+    fn an_agent_has_an_id() {
+        assert_eq!(agent(" agent_1 "), Ok("agent_1".to_owned()));
+        assert!(agent("").is_err() && agent(" ").is_err());
     }
 
     #[test]
