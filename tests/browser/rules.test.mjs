@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Instance } from "./harness/instance.mjs";
 import { stage } from "./harness/stage.mjs";
 import { analyzed, plain, rules } from "./harness/traffic.mjs";
 
@@ -85,6 +86,22 @@ test("the latest event is taken, and an id will do", async (t) => {
   await field.fill(events[0].id);
   await page.getByRole("button", { name: /^Explain/ }).click();
   await page.locator(".bench-out").getByText("analysed calls to the CRM").first().waitFor();
+});
+
+test("where payloads are masked the latest event is explained as it came, and shown masked", async (t) => {
+  const masked = rules(on.receiver, "  - { name: our number, when: { fields: { $.call.from_number: \"+14155550142\" } }, to: [warehouse] }\n");
+  const instance = await Instance.start({ rules: masked.replace("version: 1\n", "version: 1\nui: { show_payloads: masked }\n") });
+  t.after(() => instance.close());
+  const id = await instance.send(analyzed({ call_id: "call_m" }));
+  const page = await on.open(t, "/rules?tab=try", { instance });
+  await page.getByText("masked").first().waitFor();
+  await page.getByRole("button", { name: "Latest event" }).click();
+  const field = page.getByLabel("An event as JSON");
+  await page.waitForFunction(([element, id]) => element.value === id, [await field.elementHandle(), id]);
+  await field.press("Control+Enter");
+  const out = page.locator(".bench-out");
+  await out.locator(".why-rule.is-matched", { hasText: "our number" }).waitFor();
+  assert.ok(!(await page.content()).includes("Dana Whitfield"));
 });
 
 test("a change is previewed: for each rule, for each target, and event by event", async (t) => {

@@ -37,7 +37,7 @@ export function Try() {
       const stored = ID.test(text);
       if (!stored) parse(text);
       const body = stored ? JSON.stringify({ event_id: text.trim() }) : text;
-      setAnswer(await post("/api/v1/explain", body, { raw: true, params: { source, masked: masks.value && stored } }));
+      setAnswer(await post("/api/v1/explain", body, { raw: true, params: { source, masked: masks.value !== false && stored } }));
       setError(undefined);
     } catch (failure) {
       setAnswer(undefined);
@@ -50,7 +50,9 @@ export function Try() {
     try {
       const { events } = await get("/api/v1/events", { limit: 1 });
       if (events.length === 0) throw { title: "No event yet", detail: "none has arrived here so far" };
-      const body = await get(at`/api/v1/events/${events[0].id}/body`, { masked: masks.value }, { as: "text" });
+      const { id } = events[0];
+      // A masked body is another event: of one that is not to be seen, the id stands for it.
+      const body = masks.value === false ? await get(at`/api/v1/events/${id}/body`, {}, { as: "text" }) : id;
       const node = tryParse(body);
       input(node ? pretty(node) : body);
     } catch (failure) {
