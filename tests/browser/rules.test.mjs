@@ -112,6 +112,7 @@ test("a change is previewed: for each rule, for each target, and event by event"
   await field.fill((await field.inputValue()).replace("to: [crm]\n", "to: [warehouse]\n"));
   await field.press("Control+Enter");
   await page.getByText("2 events would go elsewhere.").waitFor();
+  await page.getByText("Its tests were not run: hookswitch test runs them.").waitFor();
   const targets = page.getByRole("region", { name: "Deliveries for each target" });
   await targets.getByRole("row", { name: /crm/ }).getByText("−2").waitFor();
   await targets.getByRole("row", { name: /warehouse/ }).getByText("+2").waitFor();
@@ -131,6 +132,21 @@ test("a preview warns of a rate below the traffic", async (t) => {
   await page.getByRole("button", { name: /^Preview/ }).click();
   await page.getByText("Nothing would go elsewhere.").waitFor();
   await page.getByText("it would get 2 deliveries, and 1/h lets 1 through").waitFor();
+  await page.getByLabel("A new rules file").fill(slow.replace(TESTS, ""));
+  await page.getByRole("button", { name: /^Preview/ }).click();
+  await page.getByText("Nothing would go elsewhere.").waitFor();
+  assert.equal(await page.getByText("tests were not run").count(), 0, "it has none");
+});
+
+test("of many events that would go elsewhere the first are shown, and said to be those", async (t) => {
+  const page = await on.open(t, "/rules?tab=preview");
+  await page.route("**/api/v1/preview", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace('"differing_total":2', '"differing_total":5000') });
+  });
+  await page.getByLabel("A new rules file").fill(text.replace("to: [crm]\n", "to: [warehouse]\n"));
+  await page.getByRole("button", { name: /^Preview/ }).click();
+  await page.getByText("The first 2 of 5,000, oldest first.").waitFor();
 });
 
 test("a preview is cancelled", async (t) => {

@@ -12,6 +12,8 @@ import { Table } from "../../components/table.js";
 
 /** Largest file of rules that is read anywhere. */
 const SIZE_MAX = 4 * 1024 * 1024;
+/** Whether a file has tests of its own. */
+const TESTS = /^["']?tests["']?\s*:/m;
 const WINDOWS = [
   ["1h", "the last hour"],
   ["24h", "the last 24 hours"],
@@ -50,8 +52,8 @@ export function Preview({ running }) {
       for await (const line of documents(answer)) {
         if (line.progress) setProgress(line.progress);
         if (line.result) {
-          keep({ result: line.result });
-          setResult(line.result);
+          keep({ result: { ...line.result, tests: TESTS.test(text) } });
+          setResult(kept.result);
         }
       }
       if (!kept.result) throw { title: "No result", detail: "the answer ended before it came to one" };
@@ -110,8 +112,9 @@ function Result({ result }) {
     <${Note} tone=${none ? "ok" : "warn"} icon=${none ? "check" : "filter"}>
       <strong>${none ? "Nothing would go elsewhere." : `${plural(result.differing_total, "event")} would go elsewhere.`}</strong>
       <p>${plural(result.events, "event")} of the time were routed by revision ${result.running?.number ?? result.running} and by the new file.${result.unreadable > 0 && ` ${count(result.unreadable)} could not be read.`}</p>
+      ${result.tests && html`<p>Its tests were not run: <code>hookswitch test</code> runs them.</p>`}
     <//>
-    ${(result.warnings ?? []).length > 0 && html`<${Note} tone="warn" icon="warn"><strong>The new file is legal, but:</strong><${Problems} problems=${result.warnings} /><//>`}
+    ${(result.warnings ?? []).length > 0 && html`<${Note} tone="warn" icon="warn"><strong>What is unwise in the new file:</strong><${Problems} problems=${result.warnings} /><//>`}
     <h2>Targets</h2>
     <${Table} label="Deliveries for each target" keyOf=${(row) => row.name} rows=${result.targets} columns=${[
       { name: "Target", cell: (row) => row.name },
@@ -147,7 +150,7 @@ function named(rules = [], shadow = []) {
 function Differing({ result }) {
   const shown = result.differing;
   return html`<h2>Events that would go elsewhere</h2>
-    ${shown.length < result.differing_total && html`<p class="quiet">The newest ${count(shown.length)} of ${count(result.differing_total)}.</p>`}
+    ${shown.length < result.differing_total && html`<p class="quiet">The first ${count(shown.length)} of ${count(result.differing_total)}, oldest first.</p>`}
     <${Table} label="Events that would go elsewhere" keyOf=${(row) => row.event} rows=${shown} columns=${[
       { name: "Arrived", cell: (row) => html`<span class="nowrap" title=${row.received_at}>${ago(row.received_at, now.value)}</span>` },
       { name: "Event", cell: (row) => html`<a href=${at`/events/${row.event}`}>${row.name ?? "event"}</a>${row.call && html` <span class="mono quiet" title=${row.call}>${shortId(row.call)}</span>`}` },
