@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { NARROW } from "./harness/browser.mjs";
 import { Instance, eventually } from "./harness/instance.mjs";
 import { stage } from "./harness/stage.mjs";
 import { analyzed, plain, rules } from "./harness/traffic.mjs";
@@ -47,6 +48,18 @@ test("an event shows its attempts, why it went there, its body, its conversation
   await arrived.getByText("Hi, this is Dana Whitfield").waitFor();
   await page.keyboard.press("5");
   await arrived.getByText("axios/1.7.2").waitFor();
+});
+
+test("a long word stays within its bubble, and the bubble within its card", async (t) => {
+  const [said, answered] = ["Pneumonoultramicroscopicsilicovolcanoconiosis".repeat(2), "x".repeat(68)];
+  const id = await on.instance.send(analyzed({ call_id: "call_word", transcript_object: [{ role: "user", content: said, words: [] }, { role: "agent", content: answered, words: [] }] }));
+  const page = await on.open(t, `/events/${id}`, { size: NARROW });
+  await page.getByRole("tab", { name: "Conversation" }).click();
+  const card = await page.getByRole("region", { name: "What arrived" }).boundingBox();
+  for (const text of [said, answered]) {
+    const bubble = await page.locator(".turn p", { hasText: text }).boundingBox();
+    assert.ok(bubble.x > card.x && bubble.x + bubble.width < card.x + card.width, JSON.stringify({ bubble, card }));
+  }
 });
 
 test("it is replayed to one target", async (t) => {
