@@ -113,6 +113,26 @@ test("dead letters are worked through on the keyboard alone", async (t) => {
   await page.waitForURL(/\/events\//);
 });
 
+test("Enter opens the event of the row that one has gone to, whatever had the focus before", async (t) => {
+  await refused("call_n1", "call_n2");
+  const page = await on.open(t, "/targets");
+  await page.getByRole("row").filter({ hasText: "call_n1" }).waitFor();
+  const before = on.receiver.received.length;
+  await page.getByRole("button", { name: "Retry all…" }).click();
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await page.locator("tr.is-current").filter({ hasText: "call_n1" }).waitFor();
+  await page.keyboard.press("x");
+  await page.getByRole("button", { name: "Retry 1" }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/events\//);
+  await page.getByText("call_n1").first().waitFor();
+  assert.equal(on.receiver.received.length, before, "nothing was tried again");
+});
+
 test("charts say in words what they show", async (t) => {
   const page = await on.open(t, "/targets");
   const chart = card(page, "crm").getByRole("img", { name: /^Latency, 60 minutes\. .*p50: most .* ms/ });

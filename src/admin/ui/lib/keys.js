@@ -75,8 +75,8 @@ function onKey(event) {
   }
   if (typing || document.querySelector("dialog[open]")) return;
   if (event.key.length === 1 && !keysOn.peek()) return;
-  // In what scrolls by itself the arrows scroll.
-  if (event.key.startsWith("Arrow") && at.closest('[tabindex="0"]')) return;
+  // In what scrolls by itself the arrows scroll; from a row of a table they lead to the next one.
+  if (event.key.startsWith("Arrow") && at.closest('[tabindex="0"]') && !at.closest("tr")) return;
   if (event.key === "Enter" && at.closest("a, button, summary, [role=tab]")) return;
 
   const pair = performance.now() - firstAt < PAIR_MS ? `${first} ${event.key}` : undefined;

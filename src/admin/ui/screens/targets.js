@@ -193,7 +193,8 @@ function DeadLetters({ targets, changed }) {
     const from = row || by < 0 ? place.current : place.current - 1;
     const next = Math.min(letters.length - 1, Math.max(0, from + by));
     setCurrent(letters[next].id);
-    section.current?.querySelectorAll("tbody tr")[next]?.scrollIntoView({ block: "nearest" });
+    // The focus goes along: else Enter would press the button that has it.
+    section.current?.querySelectorAll("tbody tr")[next]?.querySelector("a").focus();
   };
   useKeys([
     { keys: ["j", "ArrowDown"], label: "Next dead letter", run: () => step(1), when: letters.length > 0 },
