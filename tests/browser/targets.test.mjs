@@ -91,11 +91,36 @@ test("some are chosen, all are taken", async (t) => {
   assert.deepEqual(await deadLetters(), left);
 
   on.receiver.answers("/refuser", 200, "ok");
+  await page.getByRole("button", { name: "Drop all…" }).click();
+  await page.getByRole("dialog").getByText(left.length > 1 ? `This drops all ${left.length} dead letters.` : "This drops 1 dead letter.").waitFor();
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Retry all…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
   await page.getByRole("heading", { name: "No dead letters" }).waitFor();
   assert.deepEqual(await deadLetters(), []);
   on.receiver.answers("/refuser", 400, "no such call");
+});
+
+test("all are counted before they are dropped, also those that are not shown", async (t) => {
+  await refused("call_g1", "call_g2", "call_g3");
+  const page = await on.open(t, "/targets");
+  // As if there were more than are shown at once.
+  await page.route("**/api/v1/dead-letters?*", async (route) => {
+    const answer = await route.fetch();
+    const { dead_letters: letters } = await answer.json();
+    await route.fulfill({ response: answer, json: { dead_letters: letters.slice(0, 1), next: "more" } });
+  });
+  const asked = async (filter) => {
+    await page.goto(on.instance.url(`/targets?${filter}`));
+    await page.getByRole("row").filter({ hasText: "call_g3" }).waitFor();
+    await card(page, "refuser").waitFor();
+    await page.getByRole("button", { name: "Drop all…" }).click();
+    return page.getByRole("dialog").getByText(/^This drops/).textContent();
+  };
+  assert.match(await asked(""), /^This drops all 3 dead letters\./);
+  assert.match(await asked("target=refuser"), /^This drops all 3 dead letters of refuser\./);
+  assert.match(await asked("reason=rejected"), /^This drops all dead letters with the reason rejected\./);
+  await on.instance.api("dead-letters/drop", { all: true });
 });
 
 test("dead letters are worked through on the keyboard alone", async (t) => {

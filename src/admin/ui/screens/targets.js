@@ -181,6 +181,9 @@ function DeadLetters({ targets, changed }) {
     setAsking(undefined);
   };
   const everything = filtered ? { ...(target && { target }), ...(reason && { reason }) } : { all: true };
+  // Where not all are here, those of targets are counted; those with a reason are not.
+  const ofTargets = targets.filter(({ name }) => !target || name === target).reduce((all, { dead_letters: dead }) => all + dead, 0);
+  const everyone = described(target, reason, !list.data?.next ? letters.length : reason ? 0 : ofTargets);
   const ask = (what, selection, text) => setAsking({ what, selection, text });
   const dropOne = (letter) => ask("drop", { ids: [letter.id] }, `the delivery of ${letter.event ?? "an event"} to ${letter.target}`);
   const retryOne = (letter) => change("retry", { ids: [letter.id] });
@@ -218,8 +221,8 @@ function DeadLetters({ targets, changed }) {
       (selected.length > 0
         ? html`<${Button} small icon="replay" onClick=${() => change("retry", { ids: selected.map(({ id }) => id) })}>Retry ${count(selected.length)}<//>
             <${Button} small variant="danger" icon="trash" onClick=${() => ask("drop", { ids: selected.map(({ id }) => id) }, plural(selected.length, "dead letter"))}>Drop ${count(selected.length)}…<//>`
-        : html`<${Button} small icon="replay" onClick=${() => ask("retry", everything, described(target, reason))}>Retry all…<//>
-            <${Button} small icon="trash" onClick=${() => ask("drop", everything, described(target, reason))}>Drop all…<//>`)}
+        : html`<${Button} small icon="replay" onClick=${() => ask("retry", everything, everyone)}>Retry all…<//>
+            <${Button} small icon="trash" onClick=${() => ask("drop", everything, everyone)}>Drop all…<//>`)}
     </header>
     ${list.error && html`<${ErrorBox} title="The dead letters are not up to date" error=${list.error} retry=${list.reload} />`}
     ${!list.data && !list.error && html`<${Loading} lines=${3} />`}
@@ -230,8 +233,8 @@ function DeadLetters({ targets, changed }) {
   </section>`;
 }
 
-function described(target, reason) {
-  const parts = ["all dead letters", target && `of ${target}`, reason && `with the reason ${reason.replaceAll("_", " ")}`];
+function described(target, reason, number) {
+  const parts = [number > 1 && "all", number ? plural(number, "dead letter") : "all dead letters", target && `of ${target}`, reason && `with the reason ${reason.replaceAll("_", " ")}`];
   return parts.filter(Boolean).join(" ");
 }
 
