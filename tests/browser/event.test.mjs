@@ -147,6 +147,14 @@ test("a call is told in the order of arrival, with what came late and what is ou
   await page.waitForURL(new RegExp(ended));
 });
 
+test("a call tells what its outstanding deliveries wait for", async (t) => {
+  await on.instance.api("targets/crm/pause", {});
+  t.after(() => on.instance.api("targets/crm/resume", {}));
+  await on.instance.send(analyzed({ call_id: "call_waits" }));
+  const page = await on.open(t, "/calls/call_waits");
+  await page.getByText("call_analyzed. A person paused crm: this waits until it is resumed.").waitFor();
+});
+
 test("masked payloads stay masked until one asks", async (t) => {
   const instance = await Instance.start({ rules: rules(on.receiver).replace("version: 1\n", "version: 1\nui: { show_payloads: masked }\n") });
   t.after(() => instance.close());

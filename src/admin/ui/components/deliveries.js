@@ -1,10 +1,11 @@
 // Deliveries of an event, each with its attempts: when, how long, what the target answered, and when it is tried again.
 
 import { html, useState } from "../lib/html.js";
-import { at, post } from "../lib/api.js";
+import { at, get, post } from "../lib/api.js";
 import { REASONS, stateOf } from "../lib/deliveries.js";
 import { duration, now, plural } from "../lib/format.js";
 import { look } from "../lib/instance.js";
+import { useResource } from "../lib/resource.js";
 import { Badge, DeliveryBadge } from "./badge.js";
 import { Button } from "./button.js";
 import { Confirm } from "./dialog.js";
@@ -13,6 +14,8 @@ import { ErrorBox, Loading, Note } from "./notes.js";
 import { Ago, Time } from "./time.js";
 import { toast, toastError } from "./toast.js";
 
+/** How often the targets are asked for why something waits. */
+const TARGETS_MS = 3_000;
 /** Attempts that are shown at once; the last ones tell most. */
 const ATTEMPTS_SHOWN = 5;
 
@@ -20,11 +23,11 @@ const ATTEMPTS_SHOWN = 5;
  * @param {{event: object, targets?: object[], onChange: () => void, explanation?: {data?: object, error?: Error, loading: boolean}, onWantRequests?: () => void}} props
  *   `targets` as the API lists them, to say why something waits; `explanation` has the requests; it is asked for with `onWantRequests` when a person wants to see one.
  */
-export function Deliveries({ event, targets = [], onChange, explanation, onWantRequests }) {
+export function Deliveries({ event, targets, onChange, explanation, onWantRequests }) {
   if (event.deliveries.length === 0) return html`<div class="card-body"><${NoDeliveries} event=${event} /></div>`;
   const sorted = [...event.deliveries].sort((one, other) => one.id - other.id);
   return html`<ol class="deliveries">${sorted.map(
-    (delivery) => html`<${Delivery} key=${delivery.id} event=${event} delivery=${delivery} target=${targets.find(({ name }) => name === delivery.target)} onChange=${onChange} explanation=${explanation} onWantRequests=${onWantRequests} />`,
+    (delivery) => html`<${Delivery} key=${delivery.id} event=${event} delivery=${delivery} targets=${targets} onChange=${onChange} explanation=${explanation} onWantRequests=${onWantRequests} />`,
   )}</ol>`;
 }
 
@@ -39,7 +42,7 @@ function NoDeliveries({ event }) {
   return html`<${Note} tone=${event.state === "quarantined" ? "bad" : "off"}><strong>No deliveries.</strong> ${text}<//>`;
 }
 
-function Delivery({ event, delivery, target, onChange, explanation, onWantRequests }) {
+function Delivery({ event, delivery, targets, onChange, explanation, onWantRequests }) {
   const [all, setAll] = useState(false);
   const [sent, setSent] = useState(false);
   const history = delivery.history ?? [];
@@ -61,7 +64,7 @@ function Delivery({ event, delivery, target, onChange, explanation, onWantReques
     ${hidden > 0 && html`<button type="button" class="tree-more attempts-more" onClick=${() => setAll(true)}>${plural(hidden, "earlier attempt")}</button>`}
     <ol class="attempts">
       ${history.slice(hidden).map((attempt) => html`<${Attempt} key=${attempt.number} attempt=${attempt} />`)}
-      ${delivery.state === "pending" && html`<li class="attempt is-next"><span class="attempt-sign"></span><${Next} delivery=${delivery} target=${target} /></li>`}
+      ${delivery.state === "pending" && html`<li class="attempt is-next"><span class="attempt-sign"></span><${Next} delivery=${delivery} targets=${targets} /></li>`}
     </ol>
     ${onWantRequests && html`<button type="button" class="delivery-sent" aria-expanded=${sent ? "true" : "false"} onClick=${showSent}>${sent ? "Hide the request" : "What is sent"}</button>`}
     ${sent && html`<div class="sent-wrap"><${Sent} target=${delivery.target} explanation=${explanation} /></div>`}
@@ -78,7 +81,14 @@ function Outcome({ event, delivery }) {
   return html`since <${Time} value=${delivery.age_from} />`;
 }
 
-function Next({ delivery, target }) {
+/** The targets as the API lists them, as long as something waits. */
+export function useTargets(waits) {
+  return useResource((signal) => (waits ? get("/api/v1/targets", {}, { signal }) : Promise.resolve(undefined)), [waits], { every: waits && TARGETS_MS }).data?.targets;
+}
+
+/** What a delivery waits for. */
+export function Next({ delivery, targets }) {
+  const target = targets?.find(({ name }) => name === delivery.target);
   if (target?.paused) return html`<span class="second">A person paused <a href="/targets">${delivery.target}</a>: this waits until it is resumed.</span>`;
   if (target && target.circuit !== "closed") return html`<span class="second">Attempts at <a href="/targets">${delivery.target}</a> keep failing, so it is only probed for now: this waits until it answers.</span>`;
   if (delivery.attempts === 0) return html`<span class="second">${delivery.order_key ? "Waits for its turn, or is under way" : "Due, or under way"}</span>`;

@@ -13,6 +13,7 @@ import { conversation } from "../lib/transcript.js";
 import { Badge, DeliveryBadge, Dot, Marks, StateBadge } from "../components/badge.js";
 import { Button } from "../components/button.js";
 import { CopyId } from "../components/copy.js";
+import { Next, useTargets } from "../components/deliveries.js";
 import { Icon } from "../components/icon.js";
 import { Empty, ErrorBox, Loading, Note } from "../components/notes.js";
 import { Ago, Time } from "../components/time.js";
@@ -166,6 +167,7 @@ function Summary({ line }) {
 
 function Outstanding({ open, missing, onChange }) {
   const [busy, setBusy] = useState(false);
+  const targets = useTargets(open.some(({ delivery }) => delivery.state === "pending"));
   const dead = open.filter(({ delivery }) => delivery.state === "dead");
   const retry = async () => {
     setBusy(true);
@@ -184,7 +186,7 @@ function Outstanding({ open, missing, onChange }) {
       ({ event, delivery }) => html`<li key=${delivery.id}>
         <div class="row"><strong>${delivery.target}</strong><${DeliveryBadge} delivery=${delivery} /></div>
         <p class="second small"><a href=${at`/events/${event.id}`}>${event.event ?? "event"}</a>${delivery.state === "pending"
-          ? delivery.attempts > 0 && delivery.due ? html`, next attempt <${Ago} value=${delivery.due} />` : ", due or under way"
+          ? html`. <${Next} delivery=${delivery} targets=${targets} />`
           : html`, ${(delivery.reason ?? "given up").replaceAll("_", " ")} after ${plural(delivery.attempts, "attempt")}`}</p>
       </li>`,
     )}</ul>`}

@@ -15,7 +15,7 @@ import { Badge, StateBadge } from "../components/badge.js";
 import { Body, decode } from "../components/body.js";
 import { Button } from "../components/button.js";
 import { CopyId } from "../components/copy.js";
-import { Deliveries } from "../components/deliveries.js";
+import { Deliveries, useTargets } from "../components/deliveries.js";
 import { Confirm } from "../components/dialog.js";
 import { Explanation } from "../components/explanation.js";
 import { Empty, ErrorBox, Loading, Note } from "../components/notes.js";
@@ -204,9 +204,6 @@ function Signature({ event }) {
 
 const SIDES = ["deliveries", "why"];
 
-/** How often the targets are asked for why something waits. */
-const TARGETS_MS = 3_000;
-
 function Fate({ event, masked, reload }) {
   const side = SIDES.includes(query.value.get("side")) ? query.value.get("side") : "deliveries";
   const [revision, setRevision] = useState("stored");
@@ -216,8 +213,7 @@ function Fate({ event, masked, reload }) {
     (signal) => (needed ? get(at`/api/v1/events/${event.id}/explanation`, { revision, masked }, { signal }) : Promise.resolve(undefined)),
     [event.id, revision, masked, needed],
   );
-  const waits = isPending(event);
-  const known = useResource((signal) => (waits ? get("/api/v1/targets", {}, { signal }) : Promise.resolve(undefined)), [waits], { every: waits && TARGETS_MS });
+  const targets = useTargets(isPending(event));
   useKeys([
     { keys: "1", label: "Deliveries", run: () => setQuery({ side: undefined }) },
     { keys: "2", label: "Explanation", run: () => setQuery({ side: "why" }) },
@@ -228,7 +224,7 @@ function Fate({ event, masked, reload }) {
   ];
   return html`<${Tabs} label="What became of it" id="fate" tabs=${tabs} value=${side} onChange=${(next) => setQuery({ side: next === "deliveries" ? undefined : next })}>
     ${side === "deliveries"
-      ? html`<${Deliveries} event=${event} targets=${known.data?.targets} onChange=${reload} explanation=${explanation} onWantRequests=${() => setWanted(true)} />`
+      ? html`<${Deliveries} event=${event} targets=${targets} onChange=${reload} explanation=${explanation} onWantRequests=${() => setWanted(true)} />`
       : html`<div class="card-body stack">
           <div class="row"><${Segmented} label="By which rules" value=${revision} onChange=${setRevision}
             choices=${[{ id: "stored", label: "On arrival" }, { id: "running", label: "By the rules now" }]} />
