@@ -90,6 +90,37 @@ test("filters narrow the list, stay in the address, and go with Back", async (t)
   await row(page, "call_f1").waitFor();
 });
 
+test("Back undoes one filter after the other, and a search as a whole", async (t) => {
+  await on.instance.send(analyzed({ call_id: "call_b1", agent_id: "agent_back" }));
+  const page = await on.open(t, "/status");
+  await page.getByRole("link", { name: /^Live/ }).click();
+  const state = page.getByRole("combobox", { name: "State" });
+  await state.selectOption("unrouted");
+  await page.waitForURL(/state=unrouted$/);
+  await state.selectOption("routed");
+  await page.waitForURL(/state=routed$/);
+  await page.getByRole("combobox", { name: "Agent" }).fill("agent_back");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/agent=agent_back/);
+  await page.keyboard.press("/");
+  await page.keyboard.type("call");
+  await page.waitForURL(/text=call/);
+  await page.keyboard.type("_b1");
+  await page.waitForURL(/text=call_b1/);
+  await page.goBack();
+  await page.waitForURL((url) => !url.searchParams.has("text") && url.searchParams.has("agent"));
+  assert.equal(await page.getByRole("searchbox").inputValue(), "");
+  await page.goBack();
+  await page.waitForURL(/state=routed$/);
+  await page.goBack();
+  await page.waitForURL(/state=unrouted$/);
+  assert.equal(await state.inputValue(), "unrouted");
+  await page.goBack();
+  await page.waitForURL((url) => url.pathname === "/" && url.search === "");
+  await page.goBack();
+  await page.waitForURL(/\/status$/);
+});
+
 test("a text is found in bodies", async (t) => {
   await on.instance.send(analyzed({ call_id: "call_t1", transcript: "User: the purple elephant called\n" }));
   await on.instance.send(analyzed({ call_id: "call_t2" }));

@@ -158,6 +158,18 @@ test("Enter opens the event of the row that one has gone to, whatever had the fo
   assert.equal(on.receiver.received.length, before, "nothing was tried again");
 });
 
+test("Back undoes a filter of the dead letters", async (t) => {
+  await refused("call_b1");
+  const page = await on.open(t, "/targets");
+  const reason = page.getByRole("combobox", { name: "Reason" });
+  await reason.selectOption("expired");
+  await page.waitForURL(/reason=expired/);
+  await page.getByRole("heading", { name: "No such dead letters" }).waitFor();
+  await page.goBack();
+  await page.getByRole("row").filter({ hasText: "call_b1" }).waitFor();
+  assert.equal(await reason.inputValue(), "");
+});
+
 test("charts say in words what they show", async (t) => {
   const page = await on.open(t, "/targets");
   const chart = card(page, "crm").getByRole("img", { name: /^Latency, 60 minutes\. .*p50: most .* ms/ });

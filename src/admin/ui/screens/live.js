@@ -188,7 +188,7 @@ function Mode({ feed, paused }) {
 function FilterBar({ filters, rows, search, open }) {
   const names = useMemo(() => [...new Set([...rows.slice(0, 2_000).map((row) => row.event), ...KNOWN_EVENTS].filter(Boolean))].sort(), [rows]);
   const agents = useMemo(() => [...new Set(rows.slice(0, 2_000).map((row) => row.agent).filter(Boolean))].sort(), [rows]);
-  const set = (name, value) => setQuery({ [name]: value.trim() });
+  const set = (name, value) => setQuery({ [name]: value.trim() }, { replace: false });
   const extra = ["rule", "since", "until"].filter((name) => filters[name]);
   return html`<div class=${`live-filters ${open ? "is-open" : ""}`} role="search" aria-label="Filter events">
     <${SearchField} value=${filters.text ?? ""} input=${search} />
@@ -215,7 +215,8 @@ function SearchField({ value, input }) {
   useEffect(() => () => clearTimeout(timer.current), []);
   const apply = (wanted) => {
     clearTimeout(timer.current);
-    setQuery({ text: wanted.trim() });
+    // Back undoes a search as a whole, not letter by letter.
+    setQuery({ text: wanted.trim() }, { replace: value !== "" });
   };
   const onInput = (event) => {
     const wanted = event.currentTarget.value;

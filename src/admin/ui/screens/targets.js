@@ -212,9 +212,9 @@ function DeadLetters({ targets, changed }) {
       <h2 id="dead-letters-title">Dead letters</h2>
       ${(letters.length > 0 || filtered) &&
       html`<div class="filters">
-        <${Choice} label="Target" value=${target} none="every target" options=${names.map((name) => [name, name])} onChange=${(value) => setQuery({ target: value })} />
+        <${Choice} label="Target" value=${target} none="every target" options=${names.map((name) => [name, name])} onChange=${(value) => filter({ target: value })} />
         <${Choice} label="Reason" value=${reason} none="every reason" options=${Object.keys(REASONS).filter((name) => name !== "dropped").map((name) => [name, name.replaceAll("_", " ")])}
-          onChange=${(value) => setQuery({ reason: value })} />
+          onChange=${(value) => filter({ reason: value })} />
       </div>`}
       <span class="spacer"></span>
       ${letters.length > 0 &&
@@ -233,6 +233,11 @@ function DeadLetters({ targets, changed }) {
   </section>`;
 }
 
+/** Back undoes it. */
+function filter(changes) {
+  setQuery(changes, { replace: false });
+}
+
 function described(target, reason, number) {
   const parts = [number > 1 && "all", number ? plural(number, "dead letter") : "all dead letters", target && `of ${target}`, reason && `with the reason ${reason.replaceAll("_", " ")}`];
   return parts.filter(Boolean).join(" ");
@@ -240,7 +245,7 @@ function described(target, reason, number) {
 
 function None({ filtered }) {
   if (filtered) {
-    return html`<${Empty} title="No such dead letters" icon="check"><${Button} small onClick=${() => setQuery({ target: "", reason: "" })}>Show all of them<//><//>`;
+    return html`<${Empty} title="No such dead letters" icon="check"><${Button} small onClick=${() => filter({ target: "", reason: "" })}>Show all of them<//><//>`;
   }
   return html`<${Empty} title="No dead letters" icon="check">What a target refuses for good, or does not take in time, lies here with its reason until you retry or drop it.<//>`;
 }
