@@ -12,7 +12,8 @@ use bytes::Bytes;
 use tracing::info;
 
 use crate::config::Snapshot;
-use crate::event::{Envelope, Event, EventId, Intake, Pairs, RequestParts, query_pairs};
+use crate::event::{Envelope, Event, EventId, Intake, RequestParts, query_pairs};
+use crate::explain::Sample;
 use crate::name::RuleName;
 use crate::rule::{Disposition, Plan, Planned};
 use crate::signature::Check;
@@ -88,18 +89,26 @@ fn read(
     let verified = Check::Unsigned.verify(&original.source, body, &[], now);
     let verified = verified.map_err(|refusal| Failure::refused(refusal.to_string()))?;
     let request = RequestParts { signature: None, ..original.request.clone() };
-    let headers = [("content-type", &request.content_type), ("user-agent", &request.user_agent)];
-    let headers: Pairs = headers
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
-        .collect();
-    let query = request.query.as_deref().map(query_pairs).unwrap_or_default();
+    let Sample { headers, query, .. } = like(original);
     let id = EventId::new(now, rand::random());
     match snapshot.rules.reader().read(verified, id, request, headers, query) {
         Intake::Readable(event) => Ok(event),
         Intake::Quarantined { reason, .. } => Err(Failure::refused(format!(
             "rules cannot look at the edited body ({reason}); nothing was stored"
         ))),
+    }
+}
+
+/// Where an edit of `original` is taken to arrive, and with what: what is kept of the original's request but its signature.
+pub(super) fn like(original: &Envelope) -> Sample {
+    let request = &original.request;
+    let headers = [("content-type", &request.content_type), ("user-agent", &request.user_agent)];
+    let headers =
+        headers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    Sample {
+        source: Some(original.source.clone()),
+        headers: headers.collect(),
+        query: request.query.as_deref().map(query_pairs).unwrap_or_default(),
     }
 }
 

@@ -10,13 +10,14 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::config::Snapshot;
+use crate::event::EventId;
 use crate::explain::{Explanation, Sample, explain_kept, explain_sample, explain_stored};
 use crate::name::SourceName;
 use crate::store::StoreError;
 
 use super::failure::{Failure, json};
 use super::query::{Query, event_id};
-use super::{Admin, Parts, body, mask};
+use super::{Admin, Parts, body, edit, mask};
 
 /// Largest event to explain if no source takes larger ones, in bytes.
 const EXPLAIN_MAX: usize = 10 << 20;
@@ -29,15 +30,16 @@ struct Stored {
 }
 
 /// `POST /api/v1/explain`: where an event would go under the running revision, and why. The body is the event, or names a
-/// stored one. The answer is JSON, or text for whoever accepts only that.
+/// stored one; with `?like=` it is an edit of a stored one, and arrives as that did. The answer is JSON, or text for whoever
+/// accepts only that.
 pub(super) async fn explain(State(parts): Admin, request: Request) -> Result<Response, Failure> {
-    let query = Query::parse(request.uri(), &["source", "masked"])?;
-    let (source, masked) = (query.text("source"), query.flag("masked")?);
+    let query = Query::parse(request.uri(), &["source", "like", "masked"])?;
+    let (arrival, masked) = (Arrival::of(&query)?, query.flag("masked")?);
     let as_text = wants_text(request.headers());
     let snapshot = parts.published.load();
     let most = body::largest(&snapshot).max(EXPLAIN_MAX);
     let body = body::read(request, most).await?;
-    let mut explanation = explained(&parts, &snapshot, body, source).await?;
+    let mut explanation = explained(&parts, &snapshot, body, arrival).await?;
     if masked {
         mask::explanation(&mut explanation);
     }
@@ -48,19 +50,44 @@ async fn explained(
     parts: &Parts,
     snapshot: &Snapshot,
     body: Bytes,
-    source: Option<String>,
+    arrival: Arrival,
 ) -> Result<Explanation, Failure> {
     let now = parts.clock.now();
-    if let Ok(Stored { event_id: id }) = serde_json::from_slice(&body) {
-        let stored = parts.store.body(event_id(&id)?).await?;
-        return Ok(explain_stored(snapshot, &stored.envelope, &stored.body, now));
-    }
     if body.is_empty() {
         return Err(Failure::bad("send the event as the body, or {\"event_id\": \"…\"}"));
     }
-    let source = source.map(|name| known(snapshot, &name)).transpose()?;
-    let sample = Sample { source, ..Sample::default() };
+    let sample = match arrival {
+        Arrival::Like(id) => edit::like(&parts.store.event(id).await?.0.envelope),
+        Arrival::At(source) => {
+            if let Ok(Stored { event_id: id }) = serde_json::from_slice(&body) {
+                let stored = parts.store.body(event_id(&id)?).await?;
+                return Ok(explain_stored(snapshot, &stored.envelope, &stored.body, now));
+            }
+            let source = source.map(|name| known(snapshot, &name)).transpose()?;
+            Sample { source, ..Sample::default() }
+        }
+    };
     Ok(explain_sample(snapshot, body, sample, now))
+}
+
+/// How a body is taken to arrive.
+enum Arrival {
+    /// At this source, or at the first one.
+    At(Option<String>),
+    /// As an edit of this event would.
+    Like(EventId),
+}
+
+impl Arrival {
+    fn of(query: &Query) -> Result<Self, Failure> {
+        match (query.text("source"), query.text("like")) {
+            (Some(_), Some(_)) => Err(Failure::bad(
+                "`source` and `like` exclude each other: an edited event arrives where its original did",
+            )),
+            (None, Some(id)) => Ok(Self::Like(event_id(&id)?)),
+            (source, None) => Ok(Self::At(source)),
+        }
+    }
 }
 
 /// `GET /api/v1/events/{id}/explanation`: why a stored event went where it went, by the revision that routed it, or with

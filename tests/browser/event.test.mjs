@@ -15,7 +15,7 @@ const on = stage((receiver) => {
     when: { event: call_analyzed }
     to: [refuser]
     mode: shadow
-`),
+`).replace("rules:\n", "rules:\n  - { name: trials, when: { query: { test: \"1\" } }, ignore: true }\n"),
   };
 });
 const settled = ({ deliveries }) => deliveries.length > 0 && deliveries.every(({ state }) => state !== "pending");
@@ -98,6 +98,30 @@ test("it is edited and sent as a new event, where the rules say", async (t) => {
   const event = await on.instance.event(made, settled);
   assert.deepEqual(event.deliveries.map(({ target }) => target).sort(), ["crm", "warehouse"]);
   assert.equal(event.edited_from, id);
+});
+
+test("where an edited event would go takes its request and the chosen target into account", async (t) => {
+  const where = async (call, path) => {
+    const id = await on.instance.send(analyzed({ call_id: call }), path);
+    const page = await on.open(t, `/events/${id}`);
+    await page.getByText("agent_front_desk").nth(1).waitFor();
+    await page.keyboard.press("e");
+    const dialog = page.getByRole("dialog", { name: "Edit and replay" });
+    await dialog.getByLabel("Body of the new event").press("End");
+    await page.keyboard.type(" ");
+    await dialog.getByRole("button", { name: "Where would it go?" }).click();
+    return dialog;
+  };
+  const ignored = await where("call_w1", "/webhook?test=1");
+  await ignored.getByText("It would be ignored by trials: nothing would be sent.").waitFor();
+
+  const dialog = await where("call_w2", "/webhook");
+  await dialog.getByText("It would go to crm, by analysed calls to the CRM.").waitFor();
+  const only = dialog.getByRole("combobox", { name: "Target" });
+  await only.selectOption("warehouse");
+  await dialog.getByText("The rules do not send it to warehouse, only to crm: nothing would be sent.").waitFor();
+  await only.selectOption("crm");
+  await dialog.getByText("It would go to crm, by analysed calls to the CRM.").waitFor();
 });
 
 test("it is copied as a command that sends it again", async (t) => {

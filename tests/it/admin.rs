@@ -14,7 +14,7 @@ use hookswitch::clock::{Clock, Manual, Timestamp};
 use hookswitch::config::{self, MapEnvironment, Overrides, Published};
 use hookswitch::delivery::{DeadReason, Outcome};
 use hookswitch::dispatch::{self, Courier, Dispatch};
-use hookswitch::event::{Event, EventId, Intake, RequestParts};
+use hookswitch::event::{Event, EventId, Intake, RequestParts, query_pairs};
 use hookswitch::ingress::Readiness;
 use hookswitch::name::{RuleName, SourceName};
 use hookswitch::reload::{self, Finding, Reload};
@@ -203,6 +203,11 @@ impl World {
 
     /// What ingress does with a body, without its listener.
     pub(crate) async fn arrive(&self, body: &str) -> EventId {
+        self.arrive_with("", body).await
+    }
+
+    /// The same with a query.
+    async fn arrive_with(&self, query: &str, body: &str) -> EventId {
         self.clock.advance(Duration::from_millis(1));
         let now = self.clock.now();
         let snapshot = self.published.load();
@@ -213,9 +218,11 @@ impl World {
         let request = RequestParts {
             content_type: Some("application/json".to_owned()),
             signature: Some("v=1,d=00".to_owned()),
+            query: Some(query.to_owned()),
             ..Default::default()
         };
-        let read = snapshot.rules.reader().read(verified, id, request, vec![], vec![]);
+        let pairs = query_pairs(query);
+        let read = snapshot.rules.reader().read(verified, id, request, vec![], pairs);
         let (envelope, state, rules, deliveries) = match &read {
             Intake::Readable(event) => {
                 let plan = snapshot.rules.plan(event);
@@ -911,6 +918,41 @@ async fn rules_are_listed_and_explained() {
         1,
         "nothing is stored"
     );
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_is_explained_as_it_would_arrive() {
+    let requests = "rules:
+  - { name: tries, when: { query: { test: \"1\" } }, ignore: true }
+  - { name: typed, when: { header: { content-type: application/json } }, to: [crm] }
+  - { name: signed, when: { header: { x-retell-signature: { exists: true } } }, to: [other] }
+";
+    let world = World::new(&RULES.replace("rules:\n", requests)).await;
+    let event = r#"{"event":"call_analyzed","call":{"call_id":"call_1"}}"#;
+    let (plain, test) = (world.arrive(event).await, world.arrive_with("test=1", event).await);
+    for (like, disposition) in [(plain, "routed"), (test, "ignored")] {
+        let told = world.post(&format!("/api/v1/explain?like={like}"), event).await.json_of(200);
+        assert_eq!(told["disposition"], disposition, "{told}");
+        let edit = json!({ "body": event }).to_string();
+        let sent = world.post(&format!("/api/v1/events/{like}/replay"), &edit).await;
+        assert_eq!(sent.status == 200, disposition == "routed", "{}", sent.text());
+    }
+    // The signature stays with the original.
+    let told = world.post(&format!("/api/v1/explain?like={plain}"), event).await.json_of(200);
+    let targets = told["requests"].as_array().unwrap().iter().map(|one| &one["target"]);
+    assert_eq!(targets.collect::<Vec<_>>(), ["crm"], "{told}");
+    // Whatever stands in it is the event.
+    let named = format!(r#"{{"event_id":"{test}"}}"#);
+    let told = world.post(&format!("/api/v1/explain?like={plain}"), &named).await.json_of(200);
+    assert_eq!(told["disposition"], "routed");
+
+    let both = format!("/api/v1/explain?like={plain}&source=retell");
+    assert!(world.post(&both, event).await.problem(400).contains("exclude each other"));
+    world.post("/api/v1/explain?like=x", event).await.problem(400);
+    let unknown = EventId::new(NOW, [9; 10]);
+    world.post(&format!("/api/v1/explain?like={unknown}"), event).await.problem(404);
+    world.post(&format!("/api/v1/explain?like={plain}"), "").await.problem(400);
     world.end().await;
 }
 

@@ -269,6 +269,7 @@ fn told_to(dead: EventId) -> Vec<(&'static str, String, &'static str)> {
         (explain, explain.to_owned(), r#"{"event":"other"}"#),
         (explain, explain.to_owned(), "{"),
         (explain, "/api/v1/explain?source=nowhere".to_owned(), sample),
+        (explain, format!("/api/v1/explain?like={dead}"), sample),
         (
             preview,
             preview.to_owned(),

@@ -112,7 +112,7 @@ export function EditDialog({ event, text, onClose }) {
     }
     setBusy("");
   };
-  const check = () => run("check", async () => setPlan(await post("/api/v1/explain", body, { raw: true, params: { source: event.source } })));
+  const check = () => run("check", async () => setPlan(await post("/api/v1/explain", body, { raw: true, params: { like: event.id } })));
   const submit = () => {
     if (fault || busy) return undefined;
     return run("send", async () => {
@@ -143,16 +143,20 @@ export function EditDialog({ event, text, onClose }) {
     <textarea ref=${area} class="textarea edit-area" aria-label="Body of the new event" spellcheck=${false} autocomplete="off" autocapitalize="off" wrap="off" rows="18" data-focus="true"
       value=${draft} onInput=${(input) => edit(input.currentTarget.value)} onKeyDown=${onKeyDown}></textarea>
     <label class="field"><span class="field-label">Of the targets that the rules name, send to</span><${TargetSelect} value=${to} onChange=${setTo} all="all of them" /></label>
-    ${plan && html`<${Plan} plan=${plan} />`}
+    ${plan && html`<${Plan} plan=${plan} only=${to} />`}
     ${error && html`<${ErrorBox} error=${error} title=${busy ? undefined : "That was refused"} />`}
   <//>`;
 }
 
-function Plan({ plan }) {
-  const matched = plan.rules.filter(matchedLive).map((rule) => rule.rule);
-  const to = plan.requests.map((request) => request.target);
-  if (plan.disposition !== "routed") return html`<${Note} tone="warn" icon="info">It would be <strong>${plan.disposition}</strong>${matched.length > 0 ? ` by ${matched.join(", ")}` : ""}: nothing would be sent.<//>`;
-  return html`<${Note} tone="ok" icon="check">It would go to <strong>${to.join(", ")}</strong>${matched.length > 0 ? `, by ${matched.join(", ")}` : ", by the fallback"}.<//>`;
+function Plan({ plan, only }) {
+  const wanted = (name) => !only || name === only;
+  const rules = plan.rules.filter((rule) => matchedLive(rule) && (rule.ignore || rule.to.some(wanted)));
+  const by = rules.map(({ rule }) => rule).join(", ");
+  const all = plan.requests.map(({ target }) => target);
+  const to = all.filter(wanted).join(", ");
+  if (plan.disposition !== "routed") return html`<${Note} tone="warn">It would be <strong>${plan.disposition}</strong>${by && ` by ${by}`}: nothing would be sent.<//>`;
+  if (!to) return html`<${Note} tone="warn">The rules do not send it to <strong>${only}</strong>, only to ${all.join(", ")}: nothing would be sent.<//>`;
+  return html`<${Note} tone="ok" icon="check">It would go to <strong>${to}</strong>, by ${by || "the fallback"}.<//>`;
 }
 
 /** The event as an entry for `tests:`. */
