@@ -98,6 +98,8 @@ test("it is edited and sent as a new event, where the rules say", async (t) => {
   const event = await on.instance.event(made, settled);
   assert.deepEqual(event.deliveries.map(({ target }) => target).sort(), ["crm", "warehouse"]);
   assert.equal(event.edited_from, id);
+  await page.keyboard.press("r");
+  await page.getByRole("dialog").getByRole("radio", { name: /^To the targets of its arrival/ }).and(page.locator(":enabled")).waitFor();
 });
 
 test("where an edited event would go takes its request and the chosen target into account", async (t) => {
@@ -146,6 +148,23 @@ test("it becomes a test of the rules file", async (t) => {
   await text.getByText("the CRM hears of it").waitFor();
   assert.ok((await text.textContent()).includes("call_e5"));
   assert.ok(!(await text.textContent()).includes("secret-of-the-call"));
+});
+
+test("what went nowhere has no targets of its arrival, not even once it was replayed", async (t) => {
+  const id = await on.instance.send({ event: "chat_ended", chat: { chat_id: "chat_1", agent_id: "agent_front_desk" } });
+  await on.instance.api(`events/${id}/replay`, { to: "warehouse" });
+  await on.instance.event(id, settled);
+  const page = await on.open(t, `/events/${id}`);
+  await page.getByText("agent_front_desk").nth(1).waitFor();
+  await page.keyboard.press("r");
+  const dialog = page.getByRole("dialog", { name: "Replay this event" });
+  assert.ok(await dialog.getByRole("radio", { name: /^To the targets of its arrival/ }).isDisabled());
+  assert.ok(await dialog.getByRole("radio", { name: /^As the running rules say/ }).isEnabled());
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  await page.keyboard.press("t");
+  const name = page.getByRole("dialog", { name: "Save as a test" }).getByLabel("Name");
+  assert.equal(await name.inputValue(), "chat_ended goes nowhere");
 });
 
 test("an event that is not there says so", async (t) => {

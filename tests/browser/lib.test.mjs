@@ -26,7 +26,7 @@ const { compact, parse, pretty, JsonError } = await load("lib/json.js");
 const { curl, quote } = await load("lib/curl.js");
 const { conversation } = await load("lib/transcript.js");
 const { course, outstanding } = await load("lib/course.js");
-const { deliveredMs, latestByTarget, stateOf } = await load("lib/deliveries.js");
+const { deliveredMs, latestByTarget, ofArrival, stateOf } = await load("lib/deliveries.js");
 const { places } = await load("lib/marks.js");
 
 // ---- JSON ----
@@ -215,8 +215,10 @@ test("a search marks what stands there, also where letters change their length",
 });
 
 test("an event that a person made counts from its first deliveries", () => {
-  const done = (second) => ({ ended_at: new Date(second * 1_000).toISOString(), replay: true });
-  const made = event("e", 1, [delivery(1, "crm", "delivered", done(3)), delivery(2, "crm", "delivered", done(60))], { edited_from: "id-0" });
+  const time = (second) => new Date(second * 1_000).toISOString();
+  const done = (from, to) => ({ created_at: time(from), ended_at: time(to), replay: true });
+  const made = event("e", 1, [delivery(1, "crm", "delivered", done(1, 3)), delivery(2, "crm", "delivered", done(59, 60)), delivery(3, "log", "delivered", done(59, 61))], { edited_from: "id-0" });
   assert.equal(deliveredMs(made), 2_000);
+  assert.deepEqual(ofArrival(made).map(({ id }) => id), [1]);
   assert.equal(deliveredMs({ ...made, edited_from: undefined }), undefined);
 });

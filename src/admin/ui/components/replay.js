@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { at, get, isMissing, post } from "../lib/api.js";
 import { download } from "../lib/clipboard.js";
-import { matchedLive } from "../lib/deliveries.js";
+import { matchedLive, ofArrival } from "../lib/deliveries.js";
 import { bytes, plural } from "../lib/format.js";
 import { targets } from "../lib/instance.js";
 import { compact, parse, pretty, tryParse } from "../lib/json.js";
@@ -23,13 +23,18 @@ function outcome({ deliveries, skipped = [] }) {
   return names ? `To ${names}${gone}.` : `Nothing was planned${gone}.`;
 }
 
+/** Where an event went when it arrived. */
+function targetsOf(event) {
+  return [...new Set(ofArrival(event).map(({ target }) => target))].join(", ");
+}
+
 /** Asks where to, and sends it once more. */
 export function ReplayDialog({ event, onClose, onDone }) {
   const [way, setWay] = useState(event.state === "quarantined" ? "one" : "rules");
   const [to, setTo] = useState(targets.value[0] ?? "");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState();
-  const original = [...new Set(event.deliveries.filter((delivery) => !delivery.replay).map((delivery) => delivery.target))];
+  const original = targetsOf(event);
   const submit = async () => {
     if (busy) return;
     setBusy(true);
@@ -44,14 +49,14 @@ export function ReplayDialog({ event, onClose, onDone }) {
       setBusy(false);
     }
   };
-  const choice = (id, title, text, extra) => html`<label class="choice"><input type="radio" name="way" value=${id} checked=${way === id} onChange=${() => setWay(id)} data-focus=${way === id} />
+  const choice = (id, title, text, extra, disabled) => html`<label class="choice"><input type="radio" name="way" value=${id} checked=${way === id} disabled=${disabled} onChange=${() => setWay(id)} data-focus=${way === id} />
     <span class="choice-text"><strong>${title}</strong><span class="second small">${text}</span>${extra}</span></label>`;
   return html`<${Dialog} title="Replay this event" onClose=${onClose} onSubmit=${submit}
     footer=${html`<${Button} onClick=${onClose}>Cancel<//><${Button} type="submit" variant="primary" icon="replay" busy=${busy} disabled=${way === "one" && !to}>Replay<//>`}>
     <p class="second">It is sent again with its exact bytes and its id, past dedupe, and marked as a replay.</p>
     <div class="stack choices" role="radiogroup" aria-label="Where to">
       ${choice("rules", "As the running rules say", "Planned anew, by the rules that run now.")}
-      ${choice("original", "To the targets of its arrival", original.length > 0 ? original.join(", ") : "There were none.")}
+      ${choice("original", "To the targets of its arrival", original || "There were none.", undefined, !original)}
       ${choice("one", "Only to one target", "Whatever the rules say.", way === "one" && html`<${TargetSelect} value=${to} onChange=${setTo} />`)}
     </div>
     ${error && html`<${ErrorBox} error=${error} title="Nothing was sent" />`}
@@ -162,8 +167,8 @@ function Plan({ plan, only }) {
 /** The event as an entry for `tests:`. */
 export function TestDialog({ event, onClose }) {
   const [name, setName] = useState(() => {
-    const to = [...new Set(event.deliveries.map((delivery) => delivery.target))];
-    return `${event.event ?? "an event"} ${to.length > 0 ? `reaches ${to.join(", ")}` : "goes nowhere"}`.slice(0, 200);
+    const to = targetsOf(event);
+    return `${event.event ?? "an event"} ${to ? `reaches ${to}` : "goes nowhere"}`.slice(0, 200);
   });
   const [asked, setAsked] = useState(name);
   const made = useResource((signal) => get(at`/api/v1/events/${event.id}/test`, { name: asked }, { signal, as: "text" }), [event.id, asked], { keep: true });

@@ -69,11 +69,15 @@ export function isPending(event) {
  * them never got it.
  */
 export function deliveredMs(event) {
-  // An event that a person made has nothing but replays: the first to each target counts.
-  const first = event.edited_from ? latestByTarget(event.deliveries.map((delivery) => ({ ...delivery, id: -delivery.id }))) : event.deliveries.filter((delivery) => !delivery.replay);
+  const first = ofArrival(event);
   if (first.length === 0 || first.some((delivery) => delivery.state !== "delivered" || !delivery.ended_at)) return undefined;
   const last = Math.max(...first.map((delivery) => Date.parse(delivery.ended_at)));
   return Math.max(0, last - Date.parse(event.received_at));
+}
+
+/** The deliveries that an event began with. One that a person made has nothing but replays: those that were made with it. */
+export function ofArrival({ deliveries, edited_from, received_at }) {
+  return deliveries.filter((delivery) => !delivery.replay || (edited_from && delivery.created_at === received_at));
 }
 
 /** The latest delivery for each target, in the order in which targets were planned: what one dot stands for. */
