@@ -1,7 +1,7 @@
 // Sending an event again: as it is, or edited. And keeping it as a test.
 
 import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
-import { at, get, isMissing, post } from "../lib/api.js";
+import { at, get, post } from "../lib/api.js";
 import { download } from "../lib/clipboard.js";
 import { matchedLive, ofArrival } from "../lib/deliveries.js";
 import { bytes, plural } from "../lib/format.js";
@@ -172,19 +172,16 @@ export function TestDialog({ event, onClose }) {
   });
   const [asked, setAsked] = useState(name);
   const made = useResource((signal) => get(at`/api/v1/events/${event.id}/test`, { name: asked }, { signal, as: "text" }), [event.id, asked], { keep: true });
-  const missing = made.error && isMissing(made.error);
   return html`<${Dialog} title="Save as a test" wide onClose=${onClose} onSubmit=${() => setAsked(name.trim() || asked)}
     footer=${html`<${Button} onClick=${onClose}>Close<//><${Button} icon="download" variant="primary" disabled=${made.data === undefined}
       onClick=${() => download(made.data, "test.yaml", "text/yaml")}>Download<//>`}>
     <p class="second">An entry for <code>tests:</code> of the rules file. It expects what the running rules make of this event; <code>hookswitch test</code> and every reload run it. Credentials are taken out of it; what was said and who called is still in it.</p>
     <label class="field"><span class="field-label">Name</span>
       <input class="input" data-focus="true" value=${name} onInput=${(input) => setName(input.currentTarget.value)} onBlur=${() => setAsked(name.trim() || asked)} maxlength="200" /></label>
-    ${missing
-      ? html`<${Note} tone="warn">This instance cannot write tests over the API. On its machine: <code>hookswitch test --save ${event.id} --name "…"</code><//>`
-      : made.error
-        ? html`<${ErrorBox} error=${made.error} retry=${made.reload} />`
-        : made.data === undefined
-          ? html`<${Loading} />`
-          : html`<div class="card test-text"><${CodeView} text=${made.data} label="The test as YAML" /><span class="test-copy"><${CopyButton} text=${made.data} what="Test" /></span></div>`}
+    ${made.error
+      ? html`<${ErrorBox} error=${made.error} retry=${made.reload} />`
+      : made.data === undefined
+        ? html`<${Loading} />`
+        : html`<div class="card test-text"><${CodeView} text=${made.data} label="The test as YAML" /><span class="test-copy"><${CopyButton} text=${made.data} what="Test" /></span></div>`}
   <//>`;
 }

@@ -2,7 +2,7 @@
 // one was afterwards.
 
 import { html, useEffect, useId, useRef, useState } from "../lib/html.js";
-import { ApiError, isMissing, post } from "../lib/api.js";
+import { ApiError, post } from "../lib/api.js";
 import { Button } from "../components/button.js";
 import { Icon } from "../components/icon.js";
 
@@ -57,6 +57,5 @@ export function Login({ onLogin }) {
 
 function words(failure) {
   if (failure instanceof ApiError && failure.status === 401) return "That is not the token. It is the one of the configuration that runs now.";
-  if (isMissing(failure)) return "This version has no sign-in. Send the token as `authorization: Bearer …`, or listen on loopback.";
   return failure.detail ?? failure.message;
 }

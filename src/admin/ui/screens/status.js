@@ -1,7 +1,7 @@
 // What runs here, since when, from which configuration, and how durable it is; and the address that Retell is to be given.
 
 import { html, useState } from "../lib/html.js";
-import { get, isMissing, post, signedOut } from "../lib/api.js";
+import { get, post, signedOut } from "../lib/api.js";
 import { ago, bytes, count, duration, now, plural } from "../lib/format.js";
 import { look, status as instance, webhookAddress } from "../lib/instance.js";
 import { useResource } from "../lib/resource.js";
@@ -64,7 +64,7 @@ function Webhook({ resource }) {
       ${data && html`<${Badge} tone=${reached.length > 0 ? "ok" : "off"}>${reached.length > 0 ? "reachable through ngrok" : "this machine only"}<//>`}
     </header>
     <div class="card-body stack">
-    ${error && !isMissing(error) && html`<${ErrorBox} error=${error} retry=${resource.reload} />`}
+    ${error && html`<${ErrorBox} error=${error} retry=${resource.reload} />`}
     ${reached.length > 0
       ? html`<p>Give this to Retell: <em>Settings → Webhooks</em> for the whole account, or an agent's <em>Webhook settings</em>, which replace it for that agent.</p>
           ${reached.map(({ url, source }) => html`<${Address} key=${url} url=${url} name="Public address" about=${source} />`)}`
@@ -196,7 +196,6 @@ const ASKED_BY = { start: "at start", person: "a person asked", files: "a file c
 /** What was loaded, and what was not. */
 function History({ resource, running }) {
   const { data, error } = resource;
-  if (error && isMissing(error)) return null;
   return html`<section class="card" aria-labelledby="history">
     <header class="card-head"><h2 id="history">Reloads and revisions</h2></header>
     <div class="card-body stack">${error && html`<${ErrorBox} error=${error} retry=${resource.reload} />`}

@@ -1,7 +1,7 @@
 // Where events go: how each target does, what waits for it, and what was given up.
 
 import { html, useEffect, useRef, useState } from "../lib/html.js";
-import { at, get, isMissing, post } from "../lib/api.js";
+import { at, get, post } from "../lib/api.js";
 import { REASONS } from "../lib/deliveries.js";
 import { ago, count, duration, now, plural, shortId } from "../lib/format.js";
 import { look } from "../lib/instance.js";
@@ -42,15 +42,14 @@ export function Targets() {
       <h1>Targets</h1>
       ${list.data && html`<span class="quiet">${plural(targets.filter(({ configured }) => configured).length, "target")}</span>`}
       <span class="spacer"></span>
-      ${!isMissing(series.error) && html`<${Segmented} label="Time shown" value=${window} choices=${WINDOWS} onChange=${(id) => setQuery({ minutes: id === "60" ? "" : id })} />`}
+      <${Segmented} label="Time shown" value=${window} choices=${WINDOWS} onChange=${(id) => setQuery({ minutes: id === "60" ? "" : id })} />
     </header>
     <div class="screen-body">
     ${list.error && html`<${ErrorBox} title="The targets are not up to date" error=${list.error} retry=${list.reload} />`}
     ${!list.data && !list.error && html`<${Loading} lines=${6} />`}
     ${list.data && targets.length === 0 && html`<${Empty} title="No targets yet" icon="targets">Name one under <code>targets</code> in the rules file.<//>`}
     <div class="targets">
-      ${targets.map((target) => html`<${Target} key=${target.name} target=${target} series=${ofTarget.get(target.name)} about=${series.data && { ...series.data, minutes: Number(window) }}
-        lacking=${series.error} changed=${list.reload} />`)}
+      ${targets.map((target) => html`<${Target} key=${target.name} target=${target} series=${ofTarget.get(target.name)} about=${series.data && { ...series.data, minutes: Number(window) }} changed=${list.reload} />`)}
     </div>
     <${DeadLetters} targets=${targets} changed=${list.reload} />
     </div>
@@ -69,7 +68,7 @@ function health(target, series) {
   return { tone: "ok", word: "healthy", text: `No attempt failed in the last ${RECENT} minutes.` };
 }
 
-function Target({ target, series, about, lacking, changed }) {
+function Target({ target, series, about, changed }) {
   const [busy, setBusy] = useState(false);
   const state = health(target, series);
   const id = `target-${target.name}`;
@@ -105,7 +104,7 @@ function Target({ target, series, about, lacking, changed }) {
     ${state.tone !== "ok" && html`<p class="target-why">${state.text}</p>`}
     ${target.last_failure &&
     html`<p class="target-failure"><span class="quiet">Last failure <${Ago} value=${target.last_failure.at} />:</span> ${target.last_failure.detail}</p>`}
-    ${!lacking && html`<${Charts} name=${target.name} series=${series} about=${about} />`}
+    <${Charts} name=${target.name} series=${series} about=${about} />
     </div>
   </article>`;
 }

@@ -57,8 +57,7 @@ function Summary({ list, tests }) {
   const failed = results.filter(({ passed }) => !passed);
   const untested = tests.data?.untested ?? [];
   return html`<div class="rules-summary">
-    ${!isMissing(tests.error) &&
-    html`<div class="rules-fact"><${Icon} name="test" />
+    <div class="rules-fact"><${Icon} name="test" />
       ${tests.error
         ? html`<span class="quiet">The tests did not run: ${tests.error.detail ?? tests.error.message}</span>`
         : !tests.data
@@ -68,7 +67,7 @@ function Summary({ list, tests }) {
             : html`<${Badge} tone=${failed.length > 0 ? "bad" : "ok"}>${failed.length > 0 ? `${failed.length} of ${plural(results.length, "test")} failed` : `${plural(results.length, "test")} passed`}<//>
                 ${failed.slice(0, 3).map((test) => html`<${ToLine} key=${test.name} line=${test.line}>${test.name}<//>`)}`}
       ${untested.length > 0 && results.length > 0 && html`<details class="more"><summary>${plural(untested.length, "rule")} that no test exercises</summary><ul class="names">${untested.map((name) => html`<li key=${name}>${name}</li>`)}</ul></details>`}
-      <${Button} small icon="replay" busy=${tests.loading} onClick=${tests.reload}>Run tests<//></div>`}
+      <${Button} small icon="replay" busy=${tests.loading} onClick=${tests.reload}>Run tests<//></div>
     ${findings.length > 0 &&
     html`<div class="rules-fact"><${Icon} name="warn" />
       ${findings.map((finding, index) => html`<${ToLine} key=${index} line=${finding.line}><${Badge} tone=${LEVELS[finding.level]}>${finding.code ?? finding.level}<//> ${finding.line ? `line ${finding.line}` : finding.path}<//>`)}</div>`}

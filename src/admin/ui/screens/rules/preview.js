@@ -1,7 +1,7 @@
 // What a new file would change: the stored events of a time, routed by the running revision and by the new one. Nothing is sent.
 
 import { html, useEffect, useRef, useState } from "../../lib/html.js";
-import { at, get, isAbort, isMissing, post } from "../../lib/api.js";
+import { at, get, isAbort, post } from "../../lib/api.js";
 import { ago, count, now, plural, shortId } from "../../lib/format.js";
 import { documents } from "../../lib/lines.js";
 import { Button } from "../../components/button.js";
@@ -59,7 +59,7 @@ export function Preview({ running }) {
       if (!kept.result) throw { title: "No result", detail: "the answer ended before it came to one" };
     } catch (failure) {
       if (isAbort(failure) || mine.signal.aborted) setCancelled(true);
-      else setError(isMissing(failure) ? { title: "Not in this version", detail: "this instance cannot preview a change" } : failure);
+      else setError(failure);
     }
     setProgress(undefined);
   };
@@ -111,7 +111,7 @@ function Result({ result }) {
   return html`<div class="stack">
     <${Note} tone=${none ? "ok" : "warn"} icon=${none ? "check" : "filter"}>
       <strong>${none ? "Nothing would go elsewhere." : `${plural(result.differing_total, "event")} would go elsewhere.`}</strong>
-      <p>${plural(result.events, "event")} of the time were routed by revision ${result.running?.number ?? result.running} and by the new file.${result.unreadable > 0 && ` ${count(result.unreadable)} could not be read.`}</p>
+      <p>${plural(result.events, "event")} of the time were routed by revision ${result.running.number} and by the new file.${result.unreadable > 0 && ` ${count(result.unreadable)} could not be read.`}</p>
       ${result.tests && html`<p>Its tests were not run: <code>hookswitch test</code> runs them.</p>`}
     <//>
     ${(result.warnings ?? []).length > 0 && html`<${Note} tone="warn" icon="warn"><strong>What is unwise in the new file:</strong><${Problems} problems=${result.warnings} /><//>`}
@@ -120,7 +120,7 @@ function Result({ result }) {
       { name: "Target", cell: (row) => row.name },
       { name: "Now", align: "end", cell: (row) => count(row.running) },
       { name: "New", align: "end", cell: (row) => count(row.new) },
-      { name: "Difference", align: "end", cell: (row) => html`<${Difference} gained=${row.gained ?? Math.max(0, row.new - row.running)} lost=${row.lost ?? Math.max(0, row.running - row.new)} />` },
+      { name: "Difference", align: "end", cell: (row) => html`<${Difference} gained=${row.gained} lost=${row.lost} />` },
     ]} />
     <h2>Rules</h2>
     <${Table} label="Events for each rule" keyOf=${(row) => row.name} rows=${[...result.rules, ...extra.map(([name, pair]) => ({ ...pair, name, apart: true }))]} columns=${[
