@@ -102,6 +102,27 @@ test("it is edited and sent as a new event, where the rules say", async (t) => {
   await page.getByRole("dialog").getByRole("radio", { name: /^To the targets of its arrival/ }).and(page.locator(":enabled")).waitFor();
 });
 
+test("a long body is edited as it came, and what is no event is not sent, however fast one is", async (t) => {
+  const body = JSON.stringify(analyzed({ call_id: "call_long", transcript: "User: on and on. ".repeat(60_000) }));
+  const id = await on.instance.send(body);
+  await on.instance.event(id, settled);
+  const page = await on.open(t, `/events/${id}`);
+  await page.getByText("agent_front_desk").nth(1).waitFor();
+  await page.keyboard.press("e");
+  const dialog = page.getByRole("dialog", { name: "Edit and replay" });
+  const area = dialog.getByLabel("Body of the new event");
+  assert.ok((await area.inputValue()) === body, "it is not set out");
+  await dialog.getByText("JSON, 1.0 MB").waitFor();
+  const before = on.receiver.received.length;
+  await area.fill("{");
+  await area.press("Control+Enter");
+  await dialog.getByText("Not JSON: line 1").waitFor();
+  assert.ok(page.url().endsWith(id) && on.receiver.received.length === before);
+  await area.fill(body.replace("call_long", "call_longer"));
+  await area.press("Control+Enter");
+  await page.waitForURL((url) => /\/events\//.test(url.pathname) && !url.pathname.includes(id));
+});
+
 test("where an edited event would go takes its request and the chosen target into account", async (t) => {
   const where = async (call, path) => {
     const id = await on.instance.send(analyzed({ call_id: call }), path);

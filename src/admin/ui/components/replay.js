@@ -73,10 +73,27 @@ function TargetSelect({ value, onChange, all }) {
 const drafts = new Map();
 const DRAFTS_MAX = 20;
 
+/** From this length on a body is shown as it came: to set it out, and to show that, would take seconds. */
+const PRETTY_MAX = 1_000_000;
+/** How long one rests from typing before what was written is looked at. */
+const CHECK_MS = 250;
+
+/** What a draft is: the body that it makes, or why it is none. */
+function read(draft, inOneLine) {
+  try {
+    const root = parse(draft);
+    if (root.kind !== "object") return { draft, fault: "an event is a JSON object" };
+    const body = inOneLine ? compact(root) : draft;
+    return { draft, body, size: new Blob([body]).size };
+  } catch (failure) {
+    return { draft, fault: failure.message };
+  }
+}
+
 /** An editor for the body, and what the rules would make of it. `text` is the body as it came. */
 export function EditDialog({ event, text, onClose }) {
   const original = useMemo(() => {
-    const root = tryParse(text);
+    const root = text.length < PRETTY_MAX && tryParse(text);
     return root ? pretty(root) : text;
   }, [text]);
   const [draft, setDraft] = useState(() => drafts.get(event.id) ?? original);
@@ -90,16 +107,14 @@ export function EditDialog({ event, text, onClose }) {
     area.current.scrollTop = 0;
   }, []);
   // What came in one line is sent in one line, however it is shown.
-  const inOneLine = !text.trim().includes("\n");
-  const { fault, body } = useMemo(() => {
-    try {
-      const root = parse(draft);
-      if (root.kind !== "object") return { fault: "an event is a JSON object" };
-      return { body: inOneLine ? compact(root) : draft };
-    } catch (failure) {
-      return { fault: failure.message };
-    }
-  }, [draft, inOneLine]);
+  const inOneLine = useMemo(() => !text.trim().includes("\n"), [text]);
+  const [seen, setSeen] = useState(() => read(draft, inOneLine));
+  // Who types is not held up by a look at every letter.
+  useEffect(() => {
+    const timer = setTimeout(() => seen.draft !== draft && setSeen(read(draft, inOneLine)), CHECK_MS);
+    return () => clearTimeout(timer);
+  }, [draft]);
+  const { fault } = seen;
   const edit = (value) => {
     setDraft(value);
     setPlan(undefined);
@@ -108,25 +123,25 @@ export function EditDialog({ event, text, onClose }) {
     if (drafts.size > DRAFTS_MAX) drafts.delete(drafts.keys().next().value);
   };
   const run = async (what, task) => {
+    const now = seen.draft === draft ? seen : read(draft, inOneLine);
+    setSeen(now);
+    if (now.fault || busy) return;
     setBusy(what);
     setError(undefined);
     try {
-      await task();
+      await task(now.body);
     } catch (failure) {
       setError(failure);
     }
     setBusy("");
   };
-  const check = () => run("check", async () => setPlan(await post("/api/v1/explain", body, { raw: true, params: { like: event.id } })));
-  const submit = () => {
-    if (fault || busy) return undefined;
-    return run("send", async () => {
-      const made = await post(at`/api/v1/events/${event.id}/replay`, to ? { body, to } : { body });
-      drafts.delete(event.id);
-      toast("Sent as a new event", { detail: outcome(made) });
-      navigate(at`/events/${made.event}`);
-    });
-  };
+  const check = () => run("check", async (body) => setPlan(await post("/api/v1/explain", body, { raw: true, params: { like: event.id } })));
+  const submit = () => run("send", async (body) => {
+    const made = await post(at`/api/v1/events/${event.id}/replay`, to ? { body, to } : { body });
+    drafts.delete(event.id);
+    toast("Sent as a new event", { detail: outcome(made) });
+    navigate(at`/events/${made.event}`);
+  });
   const onKeyDown = (key) => {
     // Tab leaves the field, as everywhere; indentation is kept on a new line.
     if (key.key !== "Enter" || key.ctrlKey || key.metaKey) return;
@@ -139,7 +154,7 @@ export function EditDialog({ event, text, onClose }) {
     edit(field.value);
   };
   return html`<${Dialog} title="Edit and replay" wide onClose=${onClose} onSubmit=${submit}
-    footer=${html`<span class="edit-state small">${fault ? html`<span class="tone-bad toned">Not JSON: ${fault}</span>` : html`<span class="quiet">JSON, ${bytes(new TextEncoder().encode(body).length)}</span>`}</span>
+    footer=${html`<span class="edit-state small">${fault ? html`<span class="tone-bad toned">Not JSON: ${fault}</span>` : html`<span class="quiet">JSON, ${bytes(seen.size)}</span>`}</span>
       ${draft !== original && html`<${Button} variant="ghost" onClick=${() => edit(original)}>Start over<//>`}
       <span class="spacer"></span>
       <${Button} busy=${busy === "check"} disabled=${Boolean(fault)} onClick=${check}>Where would it go?<//>
