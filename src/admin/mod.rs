@@ -94,6 +94,7 @@ fn routes(parts: Arc<Parts>) -> Router {
         .into_iter()
         .chain(page::paths())
         .fold(router, |router, (path, take)| router.route(path, take))
+        .fallback(page::missing)
         .with_state(parts)
 }
 

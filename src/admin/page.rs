@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
 use sha2::{Digest as _, Sha256};
@@ -24,6 +24,9 @@ const FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// What every screen begins with; the page itself looks at the address and shows the right one.
 const INDEX: &str = "index.html";
+
+/// The media type of the page.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// What the page may do: show and run its own files and ask us. It has no right to turn text into markup or code.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -67,6 +70,32 @@ pub(super) fn has(path: &str) -> bool {
         || ["/events/", "/calls/", "/ui/"].iter().any(|folder| path.starts_with(folder))
 }
 
+/// What is said at an address that has nothing: to a browser that was sent there the page, which says so and leads on; to
+/// everybody else, and wherever the API is or a file of the page would be, words.
+pub(super) async fn missing(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let within = |folder: &str| {
+        let rest = uri.path().strip_prefix(folder);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let wants_page = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    match BY_NAME.get(INDEX) {
+        // It has no tag and is not kept: what is not here may be here tomorrow.
+        Some(file)
+            if method == Method::GET
+                && wants_page
+                && !["/api", "/-", "/ui"].into_iter().any(within) =>
+        {
+            let kind = [(header::CONTENT_TYPE, file.kind.clone())];
+            (StatusCode::NOT_FOUND, bounds(), kind, file.content).into_response()
+        }
+        _ => Failure::missing("there is nothing at this path; docs/api.md lists what there is")
+            .into_response(),
+    }
+}
+
 async fn index(headers: HeaderMap) -> Result<Response, Failure> {
     serve(INDEX, &headers)
 }
@@ -83,17 +112,23 @@ fn serve(name: &str, headers: &HeaderMap) -> Result<Response, Failure> {
     let about = [
         (header::ETAG, file.tag.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-        (
-            header::HeaderName::from_static("cross-origin-opener-policy"),
-            HeaderValue::from_static("same-origin"),
-        ),
     ];
     if has_same(headers, &file.tag) {
-        return Ok((StatusCode::NOT_MODIFIED, about).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, bounds(), about).into_response());
     }
     let kind = [(header::CONTENT_TYPE, file.kind.clone())];
-    Ok((StatusCode::OK, about, kind, file.content).into_response())
+    Ok((StatusCode::OK, bounds(), about, kind, file.content).into_response())
+}
+
+/// What holds a browser to what the page may do.
+fn bounds() -> [(HeaderName, HeaderValue); 2] {
+    [
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+    ]
 }
 
 /// Whether the browser says that it has what `tag` stands for. A proxy that packs answers marks tags as weak.
@@ -109,7 +144,7 @@ fn has_same(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 fn kind(name: &str) -> Option<&'static str> {
     let file = name.rsplit('/').next().unwrap_or(name);
     Some(match file.rsplit_once('.').map(|(_, ending)| ending) {
-        Some("html") => "text/html; charset=utf-8",
+        Some("html") => HTML,
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("json") => "application/json",

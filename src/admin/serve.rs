@@ -20,9 +20,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, warn};
 
-use super::Parts;
 use super::failure::{Failure, PROBLEM_JSON};
-use super::guard;
+use super::{Parts, guard, page};
 
 /// Most connections at once; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 64;
@@ -160,22 +159,19 @@ async fn answer(
 #[derive(Debug, Clone, Copy)]
 struct Held;
 
-/// Errors that axum makes (no such path, another method) in the form that all of ours have.
+/// Errors that axum makes (another method, an address that is no text) in the form that all of ours have.
 fn in_our_words(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE);
     if !(status.is_client_error() || status.is_server_error())
         || kind.is_some_and(|kind| {
-            matches!(kind.as_bytes(), b"application/json") || kind == PROBLEM_JSON
+            kind == PROBLEM_JSON || kind == "application/json" || kind == page::HTML
         })
     {
         return response;
     }
     let allow = response.headers().get(header::ALLOW).cloned();
     let detail = match status {
-        StatusCode::NOT_FOUND => {
-            "there is nothing at this path; docs/api.md lists what there is".to_owned()
-        }
         StatusCode::METHOD_NOT_ALLOWED => {
             let allowed = allow.as_ref().and_then(|allow| allow.to_str().ok()).unwrap_or_default();
             format!("this path takes {allowed}")

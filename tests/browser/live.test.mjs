@@ -213,3 +213,10 @@ test("arrows go to the next event, but scroll where something scrolls by itself"
   await body.press("j");
   await page.waitForURL((url) => url.href !== here);
 });
+
+test("a wrong address says so, and leads to the events", async (t) => {
+  const page = await on.open(t, "/nowhere");
+  await page.getByRole("heading", { name: "There is nothing at this address" }).waitFor();
+  await page.getByRole("link", { name: "To the live events" }).click();
+  await page.getByRole("heading", { name: "Live", level: 1 }).waitFor();
+});

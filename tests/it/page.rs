@@ -89,6 +89,31 @@ async fn there_is_nothing_but_the_files_of_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_browser_at_a_wrong_address_is_shown_the_page_and_nobody_else_is() {
+    let world = World::new(RULES).await;
+    let browser = "accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    let index = world.get("/").await;
+    for path in ["/nowhere", "/events", "/events/a/b", "/apiary", "//api/v1/status"] {
+        let page = ask(&world, "GET", path, browser).await;
+        assert_eq!((page.status, page.head("content-type")), (404, "text/html; charset=utf-8"));
+        assert_eq!(page.body, index.body, "{path}");
+        for name in ["content-security-policy", "cross-origin-opener-policy"] {
+            assert_eq!(page.head(name), index.head(name), "{path}");
+        }
+        assert_eq!(page.head("x-content-type-options"), "nosniff");
+        assert_eq!(page.head("cache-control"), "no-store", "{path}");
+        let kept = format!("{browser}if-none-match: {}\r\n", index.head("etag"));
+        assert_eq!(ask(&world, "GET", path, &kept).await.status, 404, "{path}");
+        assert!(world.get(path).await.problem(404).contains("docs/api.md"), "{path}");
+        ask(&world, "DELETE", path, browser).await.problem(404);
+    }
+    for path in ["/api", "/api/v1/nothing", "/-/nothing", "/ui", "/ui/nothing.js"] {
+        ask(&world, "GET", path, browser).await.problem(404);
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_needs_no_token_and_a_host_of_ours() {
     let world = World::new(&format!("admin_token: a-token-of-ours-1\n{RULES}")).await;
     for path in SCREENS.iter().chain(&["/ui/index.html"]) {
@@ -99,6 +124,7 @@ async fn it_needs_no_token_and_a_host_of_ours() {
     // What is beside the page needs one, whether it exists or not.
     for path in ["/api/v1/status", "/api/v1/events", "/metrics", "/nowhere", "/ui"] {
         world.get(path).await.problem(401);
+        ask(&world, "GET", path, "accept: text/html\r\n").await.problem(401);
     }
     // A dot or a slash too many leads to no other handler than the guard thought.
     for path in ["/ui/../api/v1/status", "/events/../api/v1/status", "//api/v1/status"] {
