@@ -8,7 +8,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, wri
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, test } from "node:test";
+import { after, mock, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 
@@ -27,6 +27,10 @@ const { curl, quote } = await load("lib/curl.js");
 const { conversation } = await load("lib/transcript.js");
 const { course, outstanding } = await load("lib/course.js");
 const { deliveredMs, latestByTarget, ofArrival, stateOf } = await load("lib/deliveries.js");
+// Its clock would keep this from ending.
+const interval = mock.method(globalThis, "setInterval", () => {});
+const { bytes } = await load("lib/format.js");
+interval.mock.restore();
 const { places } = await load("lib/marks.js");
 
 // ---- JSON ----
@@ -205,6 +209,11 @@ test("deliveries are told apart as people do", () => {
   const done = (second) => ({ ended_at: new Date(second * 1_000).toISOString() });
   assert.equal(deliveredMs(event("e", 1, [delivery(1, "crm", "delivered", done(2)), delivery(2, "log", "delivered", done(4)), delivery(3, "log", "dead", { replay: true })])), 3_000);
   assert.equal(deliveredMs(event("e", 1, [delivery(1, "crm", "pending")])), undefined);
+});
+
+test("sizes have units of a thousand, or of 1,024", () => {
+  assert.deepEqual([0, 9, 999, 1_000, 15_940, 999_499, 999_500, 73e6, 2e9, 3.25e12].map((number) => bytes(number)), ["0 B", "9 B", "999 B", "1.0 KB", "16 KB", "999 KB", "1.0 MB", "73 MB", "2.0 GB", "3.3 TB"]);
+  assert.deepEqual([1_023, 1_024, 1.5 * 2 ** 30, 10 * 2 ** 30, 2 ** 40].map((number) => bytes(number, 1_024)), ["1023 B", "1.0 KiB", "1.5 GiB", "10 GiB", "1.0 TiB"]);
 });
 
 test("a search marks what stands there, also where letters change their length", () => {

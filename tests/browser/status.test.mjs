@@ -26,6 +26,7 @@ test("what runs and how durable it is, in facts", async (t) => {
   await program.getByText("Up for").waitFor();
   const store = page.getByRole("region", { name: "Store" });
   for (const fact of ["SQLite", "File system", "Sync", "writable"]) await store.getByText(fact).first().waitFor();
+  await store.getByText(/ [KM]iB of 10 GiB /).waitFor();
 });
 
 test("a refused file is told with its place, and what runs goes on", async (t) => {

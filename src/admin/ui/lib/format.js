@@ -23,15 +23,15 @@ export function plural(number, one, many = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** `640 B`, `15.9 KB`, `73 MB`. */
-export function bytes(number) {
-  if (number < 1_000) return `${number} B`;
-  let value = number;
-  for (const unit of ["KB", "MB", "GB"]) {
-    value /= 1_000;
-    if (value < 999.5) return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+/** `640 B`, `1.6 KB`, `73 MB`; with 1,024 as the base `10 GiB`. */
+export function bytes(number, base = 1_000) {
+  let [value, unit] = [number, "B"];
+  for (const letter of "KMGT") {
+    if (value < base - 0.5) break;
+    value /= base;
+    unit = base === 1_000 ? `${letter}B` : `${letter}iB`;
   }
-  return `${(value / 1_000).toFixed(1)} TB`;
+  return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
 /** How long: `82 ms`, `3.4 s`, `2 min 5 s`, `3 h 10 min`, `2 d 4 h`. */

@@ -169,12 +169,14 @@ const FACTS = {
 
 function Store({ store }) {
   const [tone, word] = HEALTH[store.health] ?? ["off", store.health];
+  // In the units of the file: what is whole in MiB was hardly given in MB.
+  const base = store.max_bytes % 2 ** 20 === 0 ? 1_024 : 1_000;
   const share = Math.min(1, store.bytes / store.max_bytes);
   const percent = share > 0 && share < 0.01 ? "under 1 %" : `${Math.round(share * 100)} %`;
   return html`<section class="card" aria-labelledby="store">
     <header class="card-head"><h2 id="store">Store</h2><${Badge} tone=${tone}>${word}<//></header>
     <div class="card-body stack"><div class="meter-row"><meter class="meter" min="0" max="1" high="0.8" value=${share} aria-label="Room used by the store"></meter>
-      <span>${bytes(store.bytes)} of ${bytes(store.max_bytes)} <span class="quiet">(${percent})</span></span></div>
+      <span>${bytes(store.bytes, base)} of ${bytes(store.max_bytes, base)} <span class="quiet">(${percent})</span></span></div>
     <${Facts} rows=${[
       ["Events", html`<a href="/">${count(store.events)}</a>`],
       ["Quarantined", store.quarantined > 0 ? html`<a href="/?state=quarantined">${count(store.quarantined)}</a>` : "0"],
