@@ -214,6 +214,20 @@ test("arrows go to the next event, but scroll where something scrolls by itself"
   await page.waitForURL((url) => url.href !== here);
 });
 
+test("many targets are one line of signs, and a number", async (t) => {
+  const names = Array.from({ length: 12 }, (_, index) => `target-${index}`);
+  const targets = names.map((name) => `  ${name}: { kind: http, url: "${on.receiver.url}/many" }\n`).join("");
+  const instance = await Instance.start({ rules: `version: 1\nsources: { retell: { path: /webhook, verify: none } }\ntargets:\n${targets}fallback: [${names}]\n` });
+  t.after(() => instance.close());
+  await instance.send(plain("call_ended", { call_id: "call_many" }));
+  for (const width of [1440, 1101, 800, 360]) {
+    const page = await on.open(t, "/", { instance, size: { width, height: 700 } });
+    await page.getByText("+7", { exact: true }).waitFor();
+    const [cell, signs] = [await page.locator(".event-row:not(.is-head) .cell-targets").boundingBox(), await page.locator(".dots").boundingBox()];
+    assert.ok(signs.width <= cell.width && signs.height < 24, `${width}: ${JSON.stringify({ cell, signs })}`);
+  }
+});
+
 test("a wrong address says so, and leads to the events", async (t) => {
   const page = await on.open(t, "/nowhere");
   await page.getByRole("heading", { name: "There is nothing at this address" }).waitFor();

@@ -41,7 +41,7 @@ const TYPING_MS = 300;
 /** How often the address for Retell is asked for while there is nothing else to show. */
 const WEBHOOK_MS = 5_000;
 /** Most dots in a row. */
-const DOTS_MAX = 9;
+const DOTS_MAX = 5;
 /** Rows that one wants to see more of when one looks further back. */
 const FURTHER = 50;
 const ROW_HEIGHT = 36;
