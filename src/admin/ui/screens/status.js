@@ -36,7 +36,7 @@ export function Status() {
       <${Configuration} status=${status} />
       <${Store} store=${status.store} />
     </div>
-    <${History} resource=${history} running=${number} />
+    <${History} resource=${history} />
     </div>
   </div>`;
 }
@@ -196,13 +196,13 @@ const RESULTS = { published: "ok", unchanged: "off", refused: "bad", failed: "ba
 const ASKED_BY = { start: "at start", person: "a person asked", files: "a file changed" };
 
 /** What was loaded, and what was not. */
-function History({ resource, running }) {
+function History({ resource }) {
   const { data, error } = resource;
   return html`<section class="card" aria-labelledby="history">
     <header class="card-head"><h2 id="history">Reloads and revisions</h2></header>
     <div class="card-body stack">${error && html`<${ErrorBox} error=${error} retry=${resource.reload} />`}
     ${!data && !error && html`<${Loading} lines=${3} />`}
-    ${data && html`<${Reloads} reloads=${data.reloads ?? []} /><${Revisions} revisions=${data.revisions ?? []} running=${data.running ?? running} />`}</div>
+    ${data && html`<${Reloads} reloads=${data.reloads} /><${Revisions} revisions=${data.revisions} running=${data.running} />`}</div>
   </section>`;
 }
 

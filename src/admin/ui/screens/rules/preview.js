@@ -104,17 +104,13 @@ function Progress({ progress }) {
 
 function Result({ result }) {
   const none = result.differing_total === 0;
-  const extra = [
-    ["unrouted", result.unrouted],
-    ["ignored", result.ignored],
-  ].filter(([, pair]) => pair);
   return html`<div class="stack">
     <${Note} tone=${none ? "ok" : "warn"} icon=${none ? "check" : "filter"}>
       <strong>${none ? "Nothing would go elsewhere." : `${plural(result.differing_total, "event")} would go elsewhere.`}</strong>
       <p>${plural(result.events, "event")} of the time were routed by revision ${result.running.number} and by the new file.${result.unreadable > 0 && ` ${count(result.unreadable)} could not be read.`}</p>
       ${result.tests && html`<p>Its tests were not run: <code>hookswitch test</code> runs them.</p>`}
     <//>
-    ${(result.warnings ?? []).length > 0 && html`<${Note} tone="warn" icon="warn"><strong>What is unwise in the new file:</strong><${Problems} problems=${result.warnings} /><//>`}
+    ${result.warnings.length > 0 && html`<${Note} tone="warn" icon="warn"><strong>What is unwise in the new file:</strong><${Problems} problems=${result.warnings} /><//>`}
     <h2>Targets</h2>
     <${Table} label="Deliveries for each target" keyOf=${(row) => row.name} rows=${result.targets} columns=${[
       { name: "Target", cell: (row) => row.name },
@@ -123,7 +119,7 @@ function Result({ result }) {
       { name: "Difference", align: "end", cell: (row) => html`<${Difference} gained=${row.gained} lost=${row.lost} />` },
     ]} />
     <h2>Rules</h2>
-    <${Table} label="Events for each rule" keyOf=${(row) => row.name} rows=${[...result.rules, ...extra.map(([name, pair]) => ({ ...pair, name, apart: true }))]} columns=${[
+    <${Table} label="Events for each rule" keyOf=${(row) => row.name} rows=${[...result.rules, ...["unrouted", "ignored"].map((name) => ({ ...result[name], name, apart: true }))]} columns=${[
       { name: "Rule", cell: (row) => (row.apart ? html`<span class="quiet">${row.name}</span>` : html`${row.name}${row.shadow && html` <${WouldAdd} ...${row.shadow} />`}`) },
       { name: "Now", align: "end", cell: (row) => count(row.running) },
       { name: "New", align: "end", cell: (row) => count(row.new) },
