@@ -1,7 +1,7 @@
 // Events as they arrive. What is filtered stands in the address; the list stands still while one reads further down, and says how
 // many came meanwhile.
 
-import { html, memo, signal, useEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { html, memo, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { deliveredMs, isPending, latestByTarget, nameOf } from "../lib/deliveries.js";
 import { FILTERS, Feed } from "../lib/feed.js";
 import { duration, plural } from "../lib/format.js";
@@ -210,13 +210,17 @@ function FilterBar({ filters, rows, search, open }) {
 function SearchField({ value, input }) {
   const [text, setText] = useState(value);
   const timer = useRef();
-  // What is looked for is trimmed; who is typing keeps the space.
-  useEffect(() => setText((old) => (old.trim() === value ? old : value)), [value]);
+  // What comes from here must not take away what was typed since.
+  const sent = useRef(value);
+  useLayoutEffect(() => {
+    if (value !== sent.current) setText((sent.current = value));
+  }, [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
   const apply = (wanted) => {
     clearTimeout(timer.current);
+    sent.current = wanted.trim();
     // Back undoes a search as a whole, not letter by letter.
-    setQuery({ text: wanted.trim() }, { replace: value !== "" });
+    setQuery({ text: sent.current }, { replace: value !== "" });
   };
   const onInput = (event) => {
     const wanted = event.currentTarget.value;
