@@ -66,6 +66,8 @@ test("one dead letter is retried, one is dropped once that is confirmed, and the
   on.receiver.answers("/refuser", 200, "ok");
   await row("call_d1").getByRole("button", { name: /^Retry/ }).click();
   await row("call_d1").waitFor({ state: "detached" });
+  // It left the list when it became due; only once it has arrived may the next ones be refused again.
+  await eventually("call_d1 is delivered", async () => (await on.instance.api("events?call=call_d1")).events[0].deliveries.every(({ state }) => state === "delivered"));
   on.receiver.answers("/refuser", 400, "no such call");
 
   await row("call_d2").getByRole("button", { name: /^Drop/ }).click();
@@ -147,6 +149,8 @@ test("Enter opens the event of the row that one has gone to, whatever had the fo
   await page.getByRole("dialog").waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
+  // The dialog gives the focus back to the button that opened it.
+  await page.waitForFunction(() => document.activeElement.textContent.startsWith("Retry all"));
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowDown");
   await page.locator("tr.is-current").filter({ hasText: "call_n1" }).waitFor();

@@ -19,7 +19,8 @@ export function Dialog({ title, onClose, onSubmit, footer, wide = false, childre
     dialog.querySelector("[data-focus=true]")?.focus();
     return () => {
       dialog.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // Not if it has gone on from there.
+      if (document.activeElement === document.body) before?.focus();
     };
   }, []);
   const submit = (event) => {
